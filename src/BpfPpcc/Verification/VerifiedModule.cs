@@ -1,0 +1,39 @@
+using System.Collections.Immutable;
+using BpfPpcc.Loading;
+
+namespace BpfPpcc.Verification;
+
+/// <summary>
+/// A module that went through verification. Holding one is the proof: only this room makes one. Whether the programs are
+/// proved safe is <see cref="IsVerified"/>; the structural checks and the pointer classes hold in any case.
+/// </summary>
+public sealed class VerifiedModule
+{
+    internal VerifiedModule(BpfModule module, bool isVerified, ImmutableArray<ProgramFacts> facts)
+    {
+        Module = module;
+        IsVerified = isVerified;
+        Facts = facts;
+    }
+
+    public BpfModule Module { get; }
+
+    /// <summary>True if every program was accepted by the full verifier. The structural checks alone never set it.</summary>
+    public bool IsVerified { get; }
+
+    /// <summary>One per function, by <see cref="BpfFunction.Index"/>.</summary>
+    public ImmutableArray<ProgramFacts> Facts { get; }
+}
+
+/// <summary>What verification learned of one function, by slot index. Only facts that hold on every path (never walk-time ranges).</summary>
+public sealed class ProgramFacts
+{
+    /// <summary>False for slots that no path of the function's control flow reaches; also for the second slot of LD_IMM64.</summary>
+    public required ImmutableArray<bool> IsReachable { get; init; }
+
+    /// <summary>
+    /// For loads of a packet-pointer field from a context pointer: slot -> byte offset of the native 64-bit field that the load reads
+    /// instead (object-abi.md, Context). Empty with --ctx=raw.
+    /// </summary>
+    public required ImmutableDictionary<int, int> ContextLoads { get; init; }
+}
