@@ -1,0 +1,140 @@
+using BpfPpcc.Symbols;
+
+namespace BpfPpcc.Ir;
+
+/// <summary>One operation and, if it has a type, the value that it computes.</summary>
+public sealed class IrInstruction
+{
+    internal IrInstruction(int id, IrOpcode opcode)
+    {
+        Id = id;
+        Opcode = opcode;
+    }
+
+    /// <summary>Number within the function: below <see cref="IrFunction.InstructionCount"/>, so that passes can keep tables in arrays.</summary>
+    public int Id { get; }
+
+    public IrOpcode Opcode { get; set; }
+
+    /// <summary>Bits: 8, 16, 32 or 64, as the opcode says; 64 where it says nothing.</summary>
+    public byte Width { get; set; } = 64;
+
+    /// <summary>For Branch and Select: the width of the comparison, 32 or 64.</summary>
+    public byte CompareWidth { get; set; } = 64;
+
+    public IrCondition Condition { get; set; }
+
+    public IrAtomic Atomic { get; set; }
+
+    /// <summary>For Load: sign-extended.</summary>
+    public bool IsSigned { get; set; }
+
+    /// <summary>For memory operations: see the opcode.</summary>
+    public bool IsOrdered { get; set; }
+
+    public long Immediate { get; set; }
+
+    public SymbolId Symbol { get; set; } = SymbolId.None;
+
+    public IrInstruction[] Operands { get; set; } = [];
+
+    /// <summary>For terminators.</summary>
+    public IrBlock[] Targets { get; set; } = [];
+
+    /// <summary>Slot of the BPF instruction that this comes from, or -1.</summary>
+    public int Position { get; set; } = -1;
+
+    /// <summary>The block that it is in; null once removed.</summary>
+    public IrBlock? Block { get; set; }
+
+    public IrType Type => Opcode switch
+    {
+        IrOpcode.Store or IrOpcode.TailCall or IrOpcode.Jump or IrOpcode.Branch or IrOpcode.Return or IrOpcode.Unreachable => IrType.None,
+        IrOpcode.Phi or IrOpcode.Select or IrOpcode.Add or IrOpcode.Subtract or IrOpcode.Multiply or IrOpcode.UnsignedDivide
+            or IrOpcode.UnsignedRemainder or IrOpcode.SignedDivide or IrOpcode.SignedRemainder or IrOpcode.And or IrOpcode.Or or IrOpcode.Xor
+            or IrOpcode.ShiftLeft or IrOpcode.ShiftRightLogical or IrOpcode.ShiftRightArithmetic or IrOpcode.RotateLeft or IrOpcode.Negate
+            or IrOpcode.MultiplyHighUnsigned or IrOpcode.MultiplyHighSigned => Width == 32 ? IrType.I32 : IrType.I64,
+        IrOpcode.Constant or IrOpcode.Undefined or IrOpcode.Argument or IrOpcode.StackAddress or IrOpcode.SymbolAddress
+            or IrOpcode.ZeroExtend or IrOpcode.SignExtend or IrOpcode.ByteSwap or IrOpcode.Load or IrOpcode.AtomicReadModifyWrite
+            or IrOpcode.AtomicCompareExchange or IrOpcode.CallExtern or IrOpcode.CallLocal or IrOpcode.CallIndirect => IrType.I64,
+    };
+
+    /// <summary>It must stay even if nobody uses its value.</summary>
+    public bool HasSideEffect => Opcode is IrOpcode.Store or IrOpcode.AtomicReadModifyWrite or IrOpcode.AtomicCompareExchange
+        or IrOpcode.CallExtern or IrOpcode.CallLocal or IrOpcode.CallIndirect or IrOpcode.TailCall || IsTerminator
+        || (Opcode == IrOpcode.Load && IsOrdered);
+
+    public bool IsTerminator => Opcode is IrOpcode.Jump or IrOpcode.Branch or IrOpcode.Return or IrOpcode.Unreachable;
+}
+
+/// <summary>A basic block: phis first, then straight code, then one terminator.</summary>
+public sealed class IrBlock
+{
+    internal IrBlock(int id) => Id = id;
+
+    /// <summary>Number within the function: below <see cref="IrFunction.BlockCount"/>.</summary>
+    public int Id { get; }
+
+    public List<IrInstruction> Instructions { get; } = [];
+
+    /// <summary>In the order of the phis' operands. A block that branches here by both of its targets stands in it twice.</summary>
+    public List<IrBlock> Predecessors { get; } = [];
+
+    public IrInstruction Terminator => Instructions[^1];
+
+    public ReadOnlySpan<IrBlock> Successors => Terminator.Targets;
+}
+
+/// <summary>What a function is to the world, decided by lifting.</summary>
+public enum IrFunctionKind : byte
+{
+    /// <summary>A row in bpf_progs.</summary>
+    Program,
+
+    /// <summary>Called by BPF code of this module, perhaps also by C.</summary>
+    Subprogram,
+
+    /// <summary>What C calls in place of a global subprogram that only BPF code may call as it is: extends the result, keeps a tail-call count.</summary>
+    Thunk,
+}
+
+/// <summary>A function in SSA form. Blocks[0] is the entry and has no predecessors.</summary>
+public sealed class IrFunction
+{
+    /// <summary>Name in prints, and of the ELF symbol.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Index of the BPF function that it comes from (of the callee, for a thunk).</summary>
+    public required int FunctionIndex { get; init; }
+
+    public required IrFunctionKind Kind { get; init; }
+
+    /// <summary>The symbol (FunctionCode) under which this module calls it; none for a thunk.</summary>
+    public required SymbolId Symbol { get; init; }
+
+    /// <summary>C calls it by its name, or by a pointer that the module hands out.</summary>
+    public required bool IsCallableFromC { get; init; }
+
+    /// <summary>It, or a subprogram that it reaches, makes a tail call.</summary>
+    public required bool ReachesTailCall { get; init; }
+
+    /// <summary>Data in memory is big-endian.</summary>
+    public required bool IsBigEndian { get; init; }
+
+    /// <summary>Bytes of BPF stack that the code may touch, a multiple of 8, 0..512.</summary>
+    public int StackSize { get; set; }
+
+    public List<IrBlock> Blocks { get; } = [];
+
+    public int InstructionCount { get; private set; }
+
+    public int BlockCount { get; private set; }
+
+    public IrBlock Entry => Blocks[0];
+
+    /// <summary>A new block, not yet in <see cref="Blocks"/>.</summary>
+    public IrBlock NewBlock() => new(BlockCount++);
+
+    /// <summary>A new instruction, in no block yet.</summary>
+    public IrInstruction NewInstruction(IrOpcode opcode) => new(InstructionCount++, opcode);
+}
