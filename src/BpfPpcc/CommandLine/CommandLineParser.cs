@@ -1,0 +1,168 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Parsing;
+
+namespace BpfPpcc.CommandLine;
+
+/// <summary>
+/// Reads the command line: the one table of options. Conventions are those of C compilers: of an option given twice the last counts,
+/// anything that starts with a dash and is no option is an error.
+/// </summary>
+public sealed class CommandLineParser
+{
+    private readonly Argument<string[]> _input = new("INPUT")
+    {
+        Description = "the BPF object (EM_BPF, as clang -target bpf writes it); - for standard input",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+
+    private readonly Option<string[]> _output = Text("-o", "FILE", "where the object goes; - for standard output [default: INPUT with .ppc.o in place of .o]");
+    private readonly Option<string[]> _cpu = Choice("-mcpu", "oldest processor that must run the code [default: power8]", "power8", "power9", "power10");
+    private readonly Option<string[]> _level = Choice("-O", "optimisation level [default: 2]", "0", "1", "2");
+    private readonly Option<bool> _assembly = Flag("-S", "write assembly text for GNU as instead of an object");
+    private readonly Option<bool> _noVerify = Flag("--no-verify", "do not refuse programs that are not proved safe; the object is marked unverified");
+    private readonly Option<string[]> _context = Choice("--ctx", "uapi: packet pointers of xdp_md and __sk_buff are read from 64-bit fields (bpfppcc.h); raw: contexts are used as they are [default: uapi]", "uapi", "raw");
+    private readonly Option<string[]> _prefix = Text("--symbol-prefix", "P", "put P before the names of programs, maps and variables");
+    private readonly Option<string[]> _rename = Text("--rename-symbol", "OLD=NEW", "give a program, map or variable another name; may be repeated");
+    private readonly Option<string[]> _helperPrefix = Text("--helper-prefix", "P", "names of helper functions start with P [default: bpf_helper_]");
+    private readonly Option<string[]> _moduleName = Text("--module-name", "NAME", "the module's symbol is bpfppcc_module_NAME [default: the output's name up to its first dot]");
+    private readonly Option<string[]> _externMap = Text("--extern-map", "MAP", "the map is defined by another object; may be repeated");
+    private readonly Option<bool> _stripBtf = Flag("--strip-btf", "leave .BTF and .BTF.ext out of the output");
+    private readonly Option<string[]> _dump = Text("--dump", "PASS[,PASS]", "print the program after these passes to standard output (standard error if the object goes there); 'all' for every pass");
+    private readonly Option<string[]> _dumpFunction = Text("--dump-function", "F", "print only this function");
+    private readonly Option<bool> _timePasses = Flag("--time-passes", "print to standard error how long each pass took");
+    private readonly HelpOption _help = new("--help", "-h");
+    private readonly Option<bool> _version = Flag("--version", "print the version");
+    private readonly RootCommand _command;
+
+    /// <param name="passes">Names of the passes that --dump takes; for help and errors.</param>
+    public CommandLineParser(IReadOnlyList<string> passes)
+    {
+        _command = new RootCommand("Compiles a BPF object to a relocatable PowerPC object with a C interface.\n\nPasses for --dump: " + string.Join(", ", passes));
+        _command.Options.Clear();
+        _command.Arguments.Add(_input);
+        foreach (Option option in new Option[]
+        {
+            _output, _cpu, _level, _assembly, _noVerify, _context, _prefix, _rename, _helperPrefix, _moduleName, _externMap, _stripBtf,
+            _dump, _dumpFunction, _timePasses, _help, _version,
+        })
+            _command.Options.Add(option);
+        Passes = passes;
+    }
+
+    private IReadOnlyList<string> Passes { get; }
+
+    /// <summary>Reads <paramref name="args"/>.</summary>
+    /// <param name="args">The arguments, without the program's name.</param>
+    /// <param name="error">What is wrong, or null.</param>
+    /// <param name="message">Text that the user asked for instead of a compilation (help or "version"), or null.</param>
+    /// <returns>The arguments, or null if one of the other two is set.</returns>
+    public CommandLineArguments? Parse(string[] args, out string? error, out CommandLineRequest message)
+    {
+        error = null;
+        message = CommandLineRequest.Compile;
+        ParseResult result = _command.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (result.GetResult(_help) is not null)
+        {
+            message = CommandLineRequest.Help;
+            return null;
+        }
+
+        if (result.GetValue(_version))
+        {
+            message = CommandLineRequest.Version;
+            return null;
+        }
+
+        error = UnknownOption(args, result) ?? (result.Errors.Count > 0 ? result.Errors[0].Message : null);
+        return error is null ? Read(result, out error) : null;
+    }
+
+    /// <summary>Writes the help text to <paramref name="output"/>.</summary>
+    public void WriteHelp(TextWriter output) =>
+        _command.Parse(["--help"]).Invoke(new InvocationConfiguration { Output = output });
+
+    private CommandLineArguments? Read(ParseResult result, out string? error)
+    {
+        string[] inputs = result.GetValue(_input) ?? [];
+        ImmutableArray<string> dump = [.. (result.GetValue(_dump) ?? []).SelectMany(static list => list.Split(','))];
+        ImmutableArray<(string, string)> renames = [.. (result.GetValue(_rename) ?? []).Select(SplitRename)];
+        error = inputs.Length == 0 ? "no input file"
+            : inputs.Length > 1 ? $"more than one input file: '{inputs[0]}' and '{inputs[1]}'"
+            : dump.FirstOrDefault(pass => pass != "all" && !Passes.Contains(pass)) is { } unknown ? $"unknown pass '{unknown}' in --dump; there are all, {string.Join(", ", Passes)}"
+            : renames.Any(static rename => rename.Item1.Length == 0 || rename.Item2.Length == 0) ? "--rename-symbol takes OLD=NEW"
+            : null;
+        if (error is not null)
+            return null;
+        return new CommandLineArguments
+        {
+            Input = inputs[0],
+            Output = Last(result, _output),
+            Cpu = Last(result, _cpu) ?? "power8",
+            OptimizationLevel = (Last(result, _level) ?? "2")[0] - '0',
+            EmitAssembly = result.GetValue(_assembly),
+            NoVerify = result.GetValue(_noVerify),
+            RawContext = Last(result, _context) == "raw",
+            SymbolPrefix = Last(result, _prefix) ?? "",
+            Renames = renames,
+            HelperPrefix = Last(result, _helperPrefix) ?? "bpf_helper_",
+            ModuleName = Last(result, _moduleName),
+            ExternMaps = [.. result.GetValue(_externMap) ?? []],
+            StripBtf = result.GetValue(_stripBtf),
+            Dump = dump,
+            DumpFunction = Last(result, _dumpFunction),
+            TimePasses = result.GetValue(_timePasses),
+        };
+    }
+
+    /// <summary>The library takes an unknown option for an input file; here a leading dash is an option unless "--" stands before it.</summary>
+    private string? UnknownOption(string[] args, ParseResult result)
+    {
+        int literal = Array.IndexOf(args, "--");
+        HashSet<string> files = literal < 0 ? [] : [.. args[(literal + 1)..]];
+        string? unknown = (result.GetValue(_input) ?? []).Concat(result.UnmatchedTokens)
+            .FirstOrDefault(token => token.Length > 1 && token[0] == '-' && !files.Contains(token));
+        return unknown is null ? null : $"unknown option '{unknown}'";
+    }
+
+    private static string? Last(ParseResult result, Option<string[]> option) => result.GetValue(option) is { Length: > 0 } values ? values[^1] : null;
+
+    private static (string Old, string New) SplitRename(string text)
+    {
+        int equals = text.IndexOf('=');
+        return equals < 0 ? ("", "") : (text[..equals], text[(equals + 1)..]);
+    }
+
+    private static Option<bool> Flag(string name, string description) => new(name) { Description = description, Arity = ArgumentArity.Zero };
+
+    private static Option<string[]> Text(string name, string value, string description) => new(name)
+    {
+        Description = description,
+        HelpName = value,
+        Arity = ArgumentArity.OneOrMore,
+        AllowMultipleArgumentsPerToken = false,
+    };
+
+    private static Option<string[]> Choice(string name, string description, params string[] choices)
+    {
+        Option<string[]> option = Text(name, string.Join('|', choices), description);
+        option.Validators.Add(result =>
+        {
+            foreach (Token token in result.Tokens)
+            {
+                if (!choices.Contains(token.Value))
+                    result.AddError($"'{token.Value}' is no value of {name}; it takes {string.Join(", ", choices)}");
+            }
+        });
+        return option;
+    }
+}
+
+/// <summary>What the user wants from this run.</summary>
+public enum CommandLineRequest
+{
+    Compile,
+    Help,
+    Version,
+}

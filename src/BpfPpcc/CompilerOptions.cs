@@ -1,0 +1,53 @@
+using System.Collections.Immutable;
+using BpfPpcc.Ppc64;
+
+namespace BpfPpcc;
+
+/// <summary>How to compile one BPF object.</summary>
+public sealed record CompilerOptions
+{
+    /// <summary>Name of the input in messages, and (without its folder) in the output's module record.</summary>
+    public string InputName { get; init; } = "-";
+
+    /// <summary>Oldest processor that must run the code.</summary>
+    public Ppc64Cpu Cpu { get; init; } = Ppc64Cpu.Power8;
+
+    /// <summary>0 (passes that code generation needs), 1 or 2 (all passes).</summary>
+    public int OptimizationLevel { get; init; } = 2;
+
+    /// <summary>Give GNU assembler text instead of an object.</summary>
+    public bool EmitAssembly { get; init; }
+
+    /// <summary>Accept programs that are not proved safe; the output says that it is unverified.</summary>
+    public bool NoVerify { get; init; }
+
+    /// <summary>Use contexts as they are: no redirection of packet-pointer fields.</summary>
+    public bool RawContext { get; init; }
+
+    /// <summary>Put before every exported name.</summary>
+    public string SymbolPrefix { get; init; } = "";
+
+    /// <summary>Exported names to replace.</summary>
+    public ImmutableArray<(string Old, string New)> Renames { get; init; } = [];
+
+    /// <summary>Put before the kernel's names of helpers.</summary>
+    public string HelperPrefix { get; init; } = "bpf_helper_";
+
+    /// <summary>The module's symbol is bpfppcc_module_ and this.</summary>
+    public string ModuleName { get; init; } = "prog";
+
+    /// <summary>Maps that another object defines.</summary>
+    public ImmutableArray<string> ExternMaps { get; init; } = [];
+
+    /// <summary>Leave .BTF and .BTF.ext out.</summary>
+    public bool StripBtf { get; init; }
+
+    /// <summary>Which passes to print, and where to.</summary>
+    public DumpOptions? Dump { get; init; }
+}
+
+/// <summary>What to print while compiling.</summary>
+/// <param name="Passes">Names of passes; "all" stands for every one.</param>
+/// <param name="Function">Only the function with this name, or null.</param>
+/// <param name="Output">Where to print.</param>
+public sealed record DumpOptions(ImmutableArray<string> Passes, string? Function, TextWriter Output);
