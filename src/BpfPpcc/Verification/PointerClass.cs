@@ -62,7 +62,10 @@ internal readonly record struct PointerClass(PointerKind Kind, int Index = 0, in
         PointerKind.MaybeFrame => this with { Offset = (int)Math.Clamp(Offset + delta, -FrameBytes, 0) },
     };
 
-    /// <summary>The value plus or minus a number that is not known.</summary>
+    /// <summary>The value minus a number that is not known: of a frame, it may be any place.</summary>
+    public PointerClass MinusUnknown() => IsFrameLike ? PlusUnknown() with { Offset = -FrameBytes } : PlusUnknown();
+
+    /// <summary>The value plus a number that is not known; an index into a frame is taken to be no less than 0.</summary>
     public PointerClass PlusUnknown() => Kind switch
     {
         PointerKind.None or PointerKind.Other or PointerKind.Mixed or PointerKind.MaybeFrame => this,

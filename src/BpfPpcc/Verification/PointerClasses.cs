@@ -19,7 +19,8 @@ namespace BpfPpcc.Verification;
 /// - A value narrower than 64 bits, or the result of anything but moves, additions and subtractions, is no valid base. It joins as
 ///   nothing: a register that holds a context on one path and a number on the other is dereferenced on the first path only.
 /// - A helper that is handed a stack buffer may overwrite a spilled context, but with data, which again is no valid base.
-/// - An index into a stack array is taken to be at or above the constant part of the address: `array[i]` with i below 0 is not seen.
+/// - A number that is added to a stack address is taken to be an index of 0 or more; one that is subtracted may lead anywhere in the
+///   frame. (Otherwise every array on the stack would make every spilled context ambiguous.)
 /// A base that may be a context or some other pointer, or a context at an unknown offset, is ambiguous and refused.
 /// </summary>
 internal sealed class PointerClasses
@@ -111,10 +112,18 @@ internal sealed class PointerClasses
         }
     }
 
+    /// <summary>
+    /// The program type decides. Replacements of global functions get what those get, and so does a program in a section whose name
+    /// tells no type, except in .text, where functions are plain C functions.
+    /// </summary>
     private static PointerState ProgramEntry(BpfFunction program)
     {
-        if (program.ProgramType == BpfProgramType.EXT)
+        if (program.ProgramType == BpfProgramType.EXT
+            || (program.ProgramType == BpfProgramType.UNSPEC && program.SectionName != ".text" && program.Prototype is not null))
+        {
             return PrototypeEntry(program);
+        }
+
         PointerState entry = PointerState.Entry();
         int structIndex = ContextFields.StructOf(program.ProgramType);
         entry[1] = structIndex == ContextFields.NoStruct ? PointerClass.Other : PointerClass.Context(structIndex);

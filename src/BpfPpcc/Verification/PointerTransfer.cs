@@ -58,7 +58,7 @@ internal static class PointerTransfer
         {
             BpfAluCode.MOV => instruction.Offset == 0 ? src : PointerClass.None,
             BpfAluCode.ADD => isRegister ? Add(dst, src) : dst.Plus(instruction.Imm),
-            BpfAluCode.SUB => isRegister ? dst.PlusUnknown() : dst.Plus(-(long)instruction.Imm),
+            BpfAluCode.SUB => isRegister ? dst.MinusUnknown() : dst.Plus(-(long)instruction.Imm),
             BpfAluCode.MUL or BpfAluCode.DIV or BpfAluCode.OR or BpfAluCode.AND or BpfAluCode.LSH or BpfAluCode.RSH or BpfAluCode.NEG
                 or BpfAluCode.MOD or BpfAluCode.XOR or BpfAluCode.ARSH or BpfAluCode.END => PointerClass.None,
         };

@@ -8,10 +8,12 @@ namespace BpfPpcc.Tests.Assembler;
 public static class BytecodeModule
 {
     /// <summary>
-    /// The first instruction starts the program "main"; every instruction that a local call leads to starts a subprogram. A call that
-    /// leads outside of the code gets no reference.
+    /// The first instruction starts the program "main"; every instruction that a local call or the address of a callback leads to
+    /// starts a subprogram. A call that leads outside of the code gets no reference.
     /// </summary>
-    public static BpfModule FromBytes(ReadOnlySpan<byte> bytes, bool isBigEndian = false, BpfProgramType type = BpfProgramType.UNSPEC)
+    /// <param name="mapSlots">Slots of LD_IMM64 that take the address of a map; all get the same one.</param>
+    public static BpfModule FromBytes(
+        ReadOnlySpan<byte> bytes, bool isBigEndian = false, BpfProgramType type = BpfProgramType.UNSPEC, IReadOnlySet<int>? mapSlots = null)
     {
         var code = new BpfInstruction[bytes.Length / BpfInstruction.Size];
         for (int slot = 0; slot < code.Length; slot++)
@@ -25,8 +27,8 @@ public static class BytecodeModule
             IsBigEndian = isBigEndian,
             Licence = "GPL",
             KernelVersion = 0,
-            Functions = [.. starts.Select((_, index) => FunctionOf(code, starts, index, type))],
-            Maps = [],
+            Functions = [.. starts.Select((_, index) => FunctionOf(code, starts, index, type, mapSlots))],
+            Maps = mapSlots is null ? [] : [new BpfMap { Index = 0, Name = "map", Type = BpfMapType.ARRAY }],
             DataSections = [],
             Btf = null,
             RawBtf = [],
@@ -40,23 +42,27 @@ public static class BytecodeModule
         for (int slot = 0; slot < code.Length; slot++)
         {
             int target = slot + 1 + code[slot].Imm;
-            if (IsLocalCall(code[slot]) && target >= 0 && target < code.Length)
+            if ((IsLocalCall(code[slot]) || IsCodeAddress(code[slot])) && target >= 0 && target < code.Length)
                 starts.Add(target);
         }
 
         return [.. starts];
     }
 
-    private static BpfFunction FunctionOf(BpfInstruction[] code, int[] starts, int index, BpfProgramType type)
+    private static BpfFunction FunctionOf(BpfInstruction[] code, int[] starts, int index, BpfProgramType type, IReadOnlySet<int>? mapSlots)
     {
         int start = starts[index];
         int end = index + 1 < starts.Length ? starts[index + 1] : code.Length;
         var references = ImmutableDictionary.CreateBuilder<int, BpfReference>();
         for (int slot = start; slot < end; slot++)
         {
-            int callee = IsLocalCall(code[slot]) ? Array.BinarySearch(starts, slot + 1 + code[slot].Imm) : -1;
-            if (callee >= 0)
-                references.Add(slot - start, new BpfReference.FunctionCall(callee));
+            int target = Array.BinarySearch(starts, slot + 1 + code[slot].Imm);
+            if (IsLocalCall(code[slot]) && target >= 0)
+                references.Add(slot - start, new BpfReference.FunctionCall(target));
+            else if (IsCodeAddress(code[slot]) && target >= 0)
+                references.Add(slot - start, new BpfReference.FunctionAddress(target));
+            else if (mapSlots is not null && mapSlots.Contains(slot))
+                references.Add(slot - start, new BpfReference.MapAddress(0));
         }
 
         return new BpfFunction
@@ -75,6 +81,8 @@ public static class BytecodeModule
             Prototype = null,
         };
     }
+
+    private static bool IsCodeAddress(BpfInstruction instruction) => instruction is { Opcode: 0x18, Src: BpfPseudo.CodeAddress };
 
     private static bool IsLocalCall(BpfInstruction instruction) => instruction is { Opcode: 0x85, Src: BpfPseudo.LocalCall };
 }
