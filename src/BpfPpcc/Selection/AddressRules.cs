@@ -31,14 +31,15 @@ internal enum DisplacementKind : byte
 /// </summary>
 internal static class AddressRules
 {
-    /// <summary>Far more than the 512 bytes of BPF stack, and a frame's layout can still add its part to it within 16 bits.</summary>
-    private const int LargestStackOffset = 8192;
+    // More than all of any BPF stack (StackExtent), and a frame's layout can still add its part to them within 16 bits.
+    private const int LowestStackOffset = -16384;
+    private const int HighestStackOffset = 8191;
 
     /// <summary>An address as a base and what is added to it.</summary>
     private readonly record struct Split(IrInstruction Base, long Offset);
 
     /// <summary>The offset can be a displacement from r1 once the frame is laid out.</summary>
-    public static bool IsStackOffset(long offset) => offset is >= -LargestStackOffset and < LargestStackOffset;
+    public static bool IsStackOffset(long offset) => offset is >= LowestStackOffset and <= HighestStackOffset;
 
     /// <summary>The offset can be part of a relocation: symbol and offset stay within the reach of the TOC.</summary>
     public static bool IsSymbolOffset(long offset) => offset is >= -0x1000_0000 and < 0x1000_0000;

@@ -6,7 +6,8 @@ namespace BpfPpcc.Selection;
 /// <summary>
 /// Which machine blocks an IR function becomes, decided before anything is selected: an IR block becomes one, and a few more for each of its
 /// tail calls; an edge from a block with several successors to a block with several predecessors that carries values gets a block of its own.
-/// Indices follow the reverse postorder of the IR blocks.
+/// Indices follow the reverse postorder of the IR blocks. All tables are indexed by IR block id, those of edges by twice that plus the
+/// index of the target.
 /// </summary>
 internal sealed class BlockLayout
 {
@@ -16,64 +17,53 @@ internal sealed class BlockLayout
     /// <summary>How often a block that ends where nothing ever gets runs, relative to its surroundings.</summary>
     private const float UnreachableFrequency = 0.01f;
 
-    private readonly ControlFlow _flow;
-    private readonly ValueFacts _facts;
+    private const int NoBlock = -1;
+
+    private readonly LoopNest _loops;
     private readonly int[] _firstBlocks;
     private readonly int[] _lastBlocks;
     private readonly int[] _splitBlocks;
+    private readonly int[] _predecessorIndices;
 
-    public BlockLayout(ControlFlow flow, ValueFacts facts, IrModule module, MachineFunction result)
+    public BlockLayout(IrFunction function, IrBlock[] reversePostorder, LoopNest loops, ValueFacts facts, IrModule module, MachineFunction result)
     {
-        _flow = flow;
-        _facts = facts;
-        _firstBlocks = new int[flow.Order.Length];
-        _lastBlocks = new int[flow.Order.Length];
-        _splitBlocks = new int[flow.Order.Length * 2];
-        Array.Fill(_splitBlocks, -1);
-        foreach (IrBlock block in flow.Order)
+        _loops = loops;
+        _firstBlocks = new int[function.BlockCount];
+        _lastBlocks = new int[function.BlockCount];
+        _splitBlocks = new int[function.BlockCount * 2];
+        _predecessorIndices = new int[function.BlockCount * 2];
+        Array.Fill(_splitBlocks, NoBlock);
+        NumberPredecessors(reversePostorder);
+        foreach (IrBlock block in reversePostorder)
         {
-            int position = flow.PositionOf(block);
-            float frequency = FrequencyOf(block);
-            _firstBlocks[position] = result.Blocks.Count;
-            AddBlocks(result, 1 + TailCallBlocks(block, module), frequency);
-            _lastBlocks[position] = result.Blocks.Count - 1;
-            if (IsJump(block))
-                continue;
+            _firstBlocks[block.Id] = result.Blocks.Count;
+            AddBlocks(result, 1 + TailCallBlocks(block, module), FrequencyOf(block));
+            _lastBlocks[block.Id] = result.Blocks.Count - 1;
             for (int target = 0; target < block.Successors.Length; target++)
             {
-                if (!CarriesValues(block.Successors[target]) || block.Successors[target].Predecessors.Count == 1)
+                if (!NeedsSplit(block, block.Successors[target], facts))
                     continue;
-                _splitBlocks[position * 2 + target] = result.Blocks.Count;
-                AddBlocks(result, 1, Math.Min(frequency, FrequencyOf(block.Successors[target])));
+                _splitBlocks[block.Id * 2 + target] = result.Blocks.Count;
+                AddBlocks(result, 1, Math.Min(FrequencyOf(block), FrequencyOf(block.Successors[target])));
             }
         }
     }
 
     /// <summary>The machine block that edges to an IR block lead to.</summary>
-    public int FirstBlockOf(IrBlock block) => _firstBlocks[_flow.PositionOf(block)];
+    public int FirstBlockOf(IrBlock block) => _firstBlocks[block.Id];
 
     /// <summary>The machine block with an IR block's terminator.</summary>
-    public int LastBlockOf(IrBlock block) => _lastBlocks[_flow.PositionOf(block)];
+    public int LastBlockOf(IrBlock block) => _lastBlocks[block.Id];
 
-    /// <summary>The block on the edge to a branch's target, or -1 if the edge leads there directly.</summary>
-    public int SplitBlockOf(IrBlock block, int target) => _splitBlocks[_flow.PositionOf(block) * 2 + target];
-
-    /// <summary>The terminator has one successor: it is a jump, or a branch whose ways do not differ.</summary>
-    public bool IsJump(IrBlock block)
+    /// <summary>The block on the edge to a branch's target; false if the edge leads there directly.</summary>
+    public bool TrySplitBlock(IrBlock block, int target, out int split)
     {
-        IrInstruction terminator = block.Terminator;
-        if (terminator.Opcode != IrOpcode.Branch)
-            return terminator.Opcode == IrOpcode.Jump;
-        return terminator.Targets[0] == terminator.Targets[1] && HasEqualArguments(block, terminator.Targets[0]);
+        split = _splitBlocks[block.Id * 2 + target];
+        return split != NoBlock;
     }
 
-    /// <summary>Index among a target's predecessors of an edge; of two edges from one block the first in the list is that to Targets[0].</summary>
-    public static int PredecessorIndex(IrBlock block, int target)
-    {
-        IrBlock successor = block.Successors[target];
-        int index = successor.Predecessors.IndexOf(block);
-        return target == 1 && block.Successors[0] == successor ? successor.Predecessors.IndexOf(block, index + 1) : index;
-    }
+    /// <summary>Which predecessor of its target an edge makes a block, that is which phi operands belong to it.</summary>
+    public int PredecessorIndex(IrBlock block, int target) => _predecessorIndices[block.Id * 2 + target];
 
     private static void AddBlocks(MachineFunction result, int count, float frequency)
     {
@@ -81,9 +71,22 @@ internal sealed class BlockLayout
             result.Blocks.Add(new MachineBlock(result.Blocks.Count) { Frequency = frequency });
     }
 
+    private void NumberPredecessors(IrBlock[] reversePostorder)
+    {
+        foreach (IrBlock block in reversePostorder)
+        {
+            for (int index = 0; index < block.Predecessors.Count; index++)
+            {
+                IrBlock predecessor = block.Predecessors[index];
+                int target = predecessor.Successors[0] == block ? 0 : 1;
+                _predecessorIndices[predecessor.Id * 2 + target] = index;
+            }
+        }
+    }
+
     private float FrequencyOf(IrBlock block)
     {
-        float frequency = MathF.Pow(10, Math.Min(_flow.LoopDepthOf(block), DeepestCountedLoop));
+        float frequency = MathF.Pow(10, Math.Min(_loops.Depth(block), DeepestCountedLoop));
         return block.Terminator.Opcode == IrOpcode.Unreachable ? frequency * UnreachableFrequency : frequency;
     }
 
@@ -99,31 +102,19 @@ internal sealed class BlockLayout
         return count;
     }
 
-    private bool CarriesValues(IrBlock block)
+    private static bool NeedsSplit(IrBlock block, IrBlock target, ValueFacts facts) =>
+        block.Successors.Length > 1 && target.Predecessors.Count > 1 && CarriesValues(target, facts);
+
+    private static bool CarriesValues(IrBlock block, ValueFacts facts)
     {
         foreach (IrInstruction instruction in block.Instructions)
         {
             if (instruction.Opcode != IrOpcode.Phi)
                 break;
-            if (_facts.IsLive(instruction))
+            if (facts.IsLive(instruction))
                 return true;
         }
 
         return false;
-    }
-
-    private bool HasEqualArguments(IrBlock block, IrBlock target)
-    {
-        int first = PredecessorIndex(block, 0);
-        int second = PredecessorIndex(block, 1);
-        foreach (IrInstruction instruction in target.Instructions)
-        {
-            if (instruction.Opcode != IrOpcode.Phi)
-                break;
-            if (_facts.IsLive(instruction) && instruction.Operands[first] != instruction.Operands[second])
-                return false;
-        }
-
-        return true;
     }
 }

@@ -26,7 +26,12 @@ internal static class CallRules
             operands.Add(Address(call.Symbol, 0));
         AddArguments(context, call, operands);
         if (call.Opcode == IrOpcode.CallLocal && RoleOf(context.Module.FunctionsBySymbol[call.Symbol]) == TailCallRole.Receiver)
-            operands.Add(Use(EmitCountAddress(context), (sbyte)Gpr.R8.Number));
+        {
+            VirtualRegister countAddress = context.NewRegister();
+            EmitCountAddress(context, countAddress);
+            operands.Add(Use(countAddress, (sbyte)Gpr.R8.Number));
+        }
+
         context.Emit(PseudoOf(call), [.. operands]);
     }
 
@@ -45,15 +50,13 @@ internal static class CallRules
     /// The address of the count that this function shares: its own slot if that holds a count, what the slot holds if that is a pointer,
     /// which it may in a subprogram and in every program that a subprogram's tail call entered.
     /// </summary>
-    public static VirtualRegister EmitCountAddress(SelectionContext context)
+    public static void EmitCountAddress(SelectionContext context, VirtualRegister address)
     {
         MachineOperand slot = Frame(FrameArea.TailCallCount, 0);
         VirtualRegister ownAddress = context.Compute(Addi, Physical(Gpr.R1), slot);
         VirtualRegister content = context.Compute(Ld, slot, Physical(Gpr.R1));
         context.Emit(Cmpldi, CrField(0), Use(content), Immediate(MaximumTailCalls));
-        VirtualRegister address = context.NewRegister();
-        context.Emit(Isel, Def(address), Use(content), Use(ownAddress), CrBit(ConditionRules.GreaterBit));
-        return address;
+        context.Emit(Isel, Def(address), Use(content), Use(ownAddress), CrBit(CrBits.Gt));
     }
 
     /// <summary>What was never written is passed as it happens to be in the register: no operand.</summary>

@@ -15,10 +15,6 @@ internal readonly record struct ConditionOutcome(int Bit, bool IsSet);
 /// </summary>
 internal static class ConditionRules
 {
-    public const int LessBit = 0;
-    public const int GreaterBit = 1;
-    public const int EqualBit = 2;
-
     /// <summary>What is compared.</summary>
     private readonly record struct Comparison(IrCondition Condition, IrInstruction Left, IrInstruction Right, int Width);
 
@@ -40,12 +36,12 @@ internal static class ConditionRules
 
     private static ConditionOutcome Outcome(IrCondition condition) => condition switch
     {
-        IrCondition.Equal or IrCondition.TestZero => new(EqualBit, true),
-        IrCondition.NotEqual or IrCondition.Test => new(EqualBit, false),
-        IrCondition.UnsignedLess or IrCondition.SignedLess => new(LessBit, true),
-        IrCondition.UnsignedGreaterOrEqual or IrCondition.SignedGreaterOrEqual => new(LessBit, false),
-        IrCondition.UnsignedGreater or IrCondition.SignedGreater => new(GreaterBit, true),
-        IrCondition.UnsignedLessOrEqual or IrCondition.SignedLessOrEqual => new(GreaterBit, false),
+        IrCondition.Equal or IrCondition.TestZero => new(CrBits.Eq, true),
+        IrCondition.NotEqual or IrCondition.Test => new(CrBits.Eq, false),
+        IrCondition.UnsignedLess or IrCondition.SignedLess => new(CrBits.Lt, true),
+        IrCondition.UnsignedGreaterOrEqual or IrCondition.SignedGreaterOrEqual => new(CrBits.Lt, false),
+        IrCondition.UnsignedGreater or IrCondition.SignedGreater => new(CrBits.Gt, true),
+        IrCondition.UnsignedLessOrEqual or IrCondition.SignedLessOrEqual => new(CrBits.Gt, false),
         IrCondition.None => throw new InvalidOperationException("a comparison without a condition"),
     };
 
@@ -183,9 +179,9 @@ internal static class ConditionRules
         {
             context.Emit(AndisRc, unused, left, Immediate((long)(mask >> 16)));
         }
-        else if (RotateAndMask.TryRun(mask, out int lowest, out int length))
+        else if (RotateMask.TryRun(mask, out int begin, out int end))
         {
-            context.Emit(RldiclRc, unused, left, Immediate(-lowest & 63), Immediate(64 - length));
+            context.Emit(RldiclRc, unused, left, Immediate((end + 1) & 63), Immediate(63 - end + begin));
         }
         else
         {

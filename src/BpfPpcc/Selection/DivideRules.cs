@@ -49,7 +49,7 @@ internal static class DivideRules
         VirtualRegister regular = context.NewRegister();
         EmitDivision(context, value, regular, dividend, divisor);
         MachineOperand byZero = IsRemainder(value) ? dividend : Zero;
-        context.Emit(Isel, Def(result), byZero, Use(regular), CrBit(ConditionRules.EqualBit));
+        context.Emit(Isel, Def(result), byZero, Use(regular), CrBit(CrBits.Eq));
     }
 
     /// <summary>
@@ -69,7 +69,7 @@ internal static class DivideRules
             context.Emit(Andc, Def(special), dividend, divisor);
         else
             context.Emit(Neg, Def(special), Use(context.Compute(And, dividend, divisor)));
-        context.Emit(Isel, Def(result), Use(regular), Use(special), CrBit(ConditionRules.GreaterBit));
+        context.Emit(Isel, Def(result), Use(regular), Use(special), CrBit(CrBits.Gt));
     }
 
     /// <summary>Quotient or remainder for a divisor with which the instructions give it.</summary>

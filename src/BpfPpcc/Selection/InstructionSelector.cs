@@ -23,25 +23,27 @@ public static class InstructionSelector
             TailCallRole = CallRules.RoleOf(function),
             BpfStackSize = function.StackSize,
         };
-        var flow = new ControlFlow(function);
-        var facts = new ValueFacts(function, flow);
-        var layout = new BlockLayout(flow, facts, module, result);
-        var context = new SelectionContext(module, target, result, flow, facts, function.InstructionCount);
-        for (int position = flow.Order.Length - 1; position >= 0; position--)
-            SelectBlock(context, layout, flow, flow.Order[position], isEntry: position == 0);
+        var dominators = new DominatorTree(function);
+        IrBlock[] reversePostorder = dominators.ReversePostorder;
+        var loops = new LoopNest(function, dominators);
+        var facts = new ValueFacts(function, reversePostorder);
+        var layout = new BlockLayout(function, reversePostorder, loops, facts, module, result);
+        var context = new SelectionContext(module, target, result, facts, function.InstructionCount);
+        for (int i = reversePostorder.Length - 1; i >= 0; i--)
+            SelectBlock(context, layout, loops, reversePostorder[i], isEntry: i == 0);
         ConnectPredecessors(result);
         return result;
     }
 
-    private static void SelectBlock(SelectionContext context, BlockLayout layout, ControlFlow flow, IrBlock block, bool isEntry)
+    private static void SelectBlock(SelectionContext context, BlockLayout layout, LoopNest loops, IrBlock block, bool isEntry)
     {
         for (int target = 0; target < block.Successors.Length; target++)
         {
-            if (layout.SplitBlockOf(block, target) >= 0)
-                SelectSplitBlock(context, layout, flow, block, target);
+            if (layout.TrySplitBlock(block, target, out int split))
+                SelectSplitBlock(context, layout, loops, block, target, split);
         }
 
-        context.BeginBlock(layout.LastBlockOf(block), flow.LoopDepthOf(block));
+        context.BeginBlock(layout.LastBlockOf(block), loops.Depth(block));
         for (int i = block.Instructions.Count - 1; i >= 0 && block.Instructions[i].Opcode != IrOpcode.Phi; i--)
         {
             IrInstruction instruction = block.Instructions[i];
@@ -67,21 +69,22 @@ public static class InstructionSelector
         context.EndBlock();
     }
 
-    private static void SelectSplitBlock(SelectionContext context, BlockLayout layout, ControlFlow flow, IrBlock block, int target)
+    private static void SelectSplitBlock(
+        SelectionContext context, BlockLayout layout, LoopNest loops, IrBlock block, int target, int split)
     {
         IrBlock successor = block.Successors[target];
-        context.BeginBlock(layout.SplitBlockOf(block, target), Math.Min(flow.LoopDepthOf(block), flow.LoopDepthOf(successor)));
+        context.BeginBlock(split, Math.Min(loops.Depth(block), loops.Depth(successor)));
         context.BeginRule(block.Terminator.Position);
-        context.EmitJump(layout.FirstBlockOf(successor), EdgeArguments(context, block, target));
+        context.EmitJump(layout.FirstBlockOf(successor), EdgeArguments(context, layout, block, target));
         context.EndRule();
         context.EndBlock();
     }
 
     private static void SelectTerminator(SelectionContext context, BlockLayout layout, IrInstruction terminator, IrBlock block)
     {
-        if (layout.IsJump(block))
+        if (terminator.Opcode == IrOpcode.Jump)
         {
-            context.EmitJump(layout.FirstBlockOf(block.Successors[0]), EdgeArguments(context, block, 0));
+            context.EmitJump(layout.FirstBlockOf(block.Successors[0]), EdgeArguments(context, layout, block, 0));
         }
         else if (terminator.Opcode == IrOpcode.Branch)
         {
@@ -100,15 +103,14 @@ public static class InstructionSelector
 
     private static MachineEdge BranchEdge(SelectionContext context, BlockLayout layout, IrBlock block, int target)
     {
-        int split = layout.SplitBlockOf(block, target);
-        return split >= 0
+        return layout.TrySplitBlock(block, target, out int split)
             ? new MachineEdge(split, [])
-            : new MachineEdge(layout.FirstBlockOf(block.Successors[target]), EdgeArguments(context, block, target));
+            : new MachineEdge(layout.FirstBlockOf(block.Successors[target]), EdgeArguments(context, layout, block, target));
     }
 
-    private static VirtualRegister[] EdgeArguments(SelectionContext context, IrBlock block, int target)
+    private static VirtualRegister[] EdgeArguments(SelectionContext context, BlockLayout layout, IrBlock block, int target)
     {
-        int predecessor = BlockLayout.PredecessorIndex(block, target);
+        int predecessor = layout.PredecessorIndex(block, target);
         var arguments = new List<VirtualRegister>();
         foreach (IrInstruction instruction in block.Successors[target].Instructions)
         {

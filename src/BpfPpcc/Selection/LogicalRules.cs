@@ -85,7 +85,7 @@ internal static class LogicalRules
             context.Emit(AndiRc, Def(result), source, Immediate((long)mask));
         else if (Ppc64Fields.FitsShiftedUI16((long)mask))
             context.Emit(AndisRc, Def(result), source, Immediate((long)(mask >> 16)));
-        else if (width == 32 && RotateAndMask.TryWrappingMask((uint)mask, out int begin, out int end))
+        else if (width == 32 && RotateMask.TryWord((uint)mask, out int begin, out int end))
             context.Emit(Rlwinm, Def(result), source, Immediate(0), Immediate(begin), Immediate(end));
         else
             context.Emit(And, Def(result), source, context.UseImmediate(ArithmeticRules.Truncate(constant, width)));

@@ -1,6 +1,7 @@
 using System.Numerics;
 using BpfPpcc.Ir;
 using BpfPpcc.Mir;
+using BpfPpcc.Ppc64;
 using static BpfPpcc.Mir.MachineOperand;
 using static BpfPpcc.Ppc64.Ppc64Opcode;
 
@@ -30,8 +31,8 @@ internal static class RotateAndMask
             context.LoadImmediate(result, 0);
         else if (rotation == 0 && mask == ulong.MaxValue)
             context.Copy(result, context.Register(source));
-        else if (!TryEmit(context, Def(result), context.Use(source), rotation, mask))
-            throw new InvalidOperationException("a rotation and mask that matched cannot be encoded");
+        else
+            Emit(context, Def(result), context.Use(source), rotation, mask);
         return true;
     }
 
@@ -108,57 +109,36 @@ internal static class RotateAndMask
         return true;
     }
 
-    private static bool IsEncodable(int rotation, ulong mask) => mask is 0 or ulong.MaxValue || IsRun(mask)
-        && (Lowest(mask) == 0 || Highest(mask) == 63 || Lowest(mask) == rotation || IsWithinWord(rotation, mask));
-
-    private static bool TryEmit(SelectionContext context, MachineOperand result, MachineOperand source, int rotation, ulong mask)
+    private static bool IsEncodable(int rotation, ulong mask)
     {
-        // Mask bounds in the manual's bit numbers: 0 is the most significant bit.
-        int begin = 63 - Highest(mask);
-        int end = 63 - Lowest(mask);
-        if (IsWithinWord(rotation, mask))
+        if (mask is 0 or ulong.MaxValue)
+            return true;
+        return RotateMask.TryRun(mask, out int begin, out int end)
+            && (end == 63 || begin == 0 || end == 63 - rotation || IsWithinWord(rotation, begin, end));
+    }
+
+    private static void Emit(SelectionContext context, MachineOperand result, MachineOperand source, int rotation, ulong mask)
+    {
+        if (!RotateMask.TryRun(mask, out int begin, out int end))
+            throw new InvalidOperationException("a mask that is no run of ones");
+        if (IsWithinWord(rotation, begin, end))
             context.Emit(Rlwinm, result, source, Immediate(rotation & 31), Immediate(begin - 32), Immediate(end - 32));
-        else if (Lowest(mask) == 0)
+        else if (end == 63)
             context.Emit(Rldicl, result, source, Immediate(rotation), Immediate(begin));
-        else if (Highest(mask) == 63)
+        else if (begin == 0)
             context.Emit(Rldicr, result, source, Immediate(rotation), Immediate(end));
-        else if (Lowest(mask) == rotation)
-            context.Emit(Rldic, result, source, Immediate(rotation), Immediate(begin));
         else
-            return false;
-        return true;
+            context.Emit(Rldic, result, source, Immediate(rotation), Immediate(begin));
     }
 
     /// <summary>
-    /// A rotation of the low word gives the same: the mask lies in it and takes no bit that comes from above it, or goes round its end.
+    /// A rotation of the low word gives the same: the mask lies in it (bits 32..63), and takes nothing that comes from above the word or
+    /// goes round its end.
     /// </summary>
-    private static bool IsWithinWord(int rotation, ulong mask)
+    private static bool IsWithinWord(int rotation, int begin, int end)
     {
-        if (Highest(mask) > 31)
+        if (begin < 32)
             return false;
-        return rotation < 32 ? Lowest(mask) >= rotation : Highest(mask) < rotation - 32;
-    }
-
-    private static bool IsRun(ulong mask) => mask != 0 && BitOperations.IsPow2((mask >> Lowest(mask)) + 1) || mask == ulong.MaxValue;
-
-    private static int Lowest(ulong mask) => BitOperations.TrailingZeroCount(mask);
-
-    private static int Highest(ulong mask) => BitOperations.Log2(mask);
-
-    /// <summary>Bounds, for MB and ME, of a mask of ones that goes round the end of the word; rlwinm with it fills the upper half with copies.</summary>
-    public static bool TryWrappingMask(uint mask, out int begin, out int end)
-    {
-        uint zeros = ~mask;
-        begin = 32 - BitOperations.TrailingZeroCount(zeros);
-        end = BitOperations.LeadingZeroCount(zeros) - 1;
-        return (mask & 0x80000001) == 0x80000001 && zeros != 0 && BitOperations.IsPow2((ulong)(zeros >> BitOperations.TrailingZeroCount(zeros)) + 1);
-    }
-
-    /// <summary>If the mask is one run of ones, its lowest bit and its length.</summary>
-    public static bool TryRun(ulong mask, out int lowest, out int length)
-    {
-        lowest = mask == 0 ? 0 : Lowest(mask);
-        length = BitOperations.PopCount(mask);
-        return mask != 0 && IsRun(mask);
+        return rotation < 32 ? end <= 63 - rotation : begin > 95 - rotation;
     }
 }

@@ -11,11 +11,11 @@ namespace BpfPpcc.Selection;
 /// (which makes somebody select those later) and emits its instructions in forward order. What nobody asked for is not selected.
 /// </summary>
 /// <remarks>
-/// Constants and addresses ("leaves") are made again in every block that uses them, right before the first use there; those that take two
-/// instructions and stand outside of a loop stay there.
+/// Constants and addresses (leaves, which stand in the entry block) are made again in every block that uses them, right before the first
+/// use there. Only for uses within loops those that take two instructions or more are made once, in the entry block.
 /// </remarks>
 internal sealed class SelectionContext(
-    IrModule module, TargetDescription target, MachineFunction result, ControlFlow flow, ValueFacts facts, int valueCount)
+    IrModule module, TargetDescription target, MachineFunction result, ValueFacts facts, int valueCount)
 {
     private const int NoRegister = -1;
 
@@ -134,10 +134,10 @@ internal sealed class SelectionContext(
     }
 
     /// <summary>A register with the result of an instruction whose first operand is its target.</summary>
-    public VirtualRegister Compute(Ppc64Opcode opcode, MachineOperand first, MachineOperand second)
+    public VirtualRegister Compute(Ppc64Opcode opcode, params ReadOnlySpan<MachineOperand> sources)
     {
         VirtualRegister register = NewRegister();
-        Emit(opcode, MachineOperand.Def(register), first, second);
+        Emit(opcode, [MachineOperand.Def(register), .. sources]);
         return register;
     }
 
@@ -164,7 +164,7 @@ internal sealed class SelectionContext(
     public VirtualRegister Register(IrInstruction value)
     {
         value = Facts.Resolve(value);
-        if (IsLeaf(value) && !StaysOutsideOfLoop(value))
+        if (IsLeaf(value) && !StaysInEntry(value))
             return LeafRegister(value);
         if (value.Opcode != IrOpcode.Argument)
             return ResultOf(value);
@@ -211,7 +211,7 @@ internal sealed class SelectionContext(
     public VirtualRegister ArgumentRegister(IrInstruction value)
     {
         value = Facts.Resolve(value);
-        if (!IsLeaf(value) || StaysOutsideOfLoop(value))
+        if (!IsLeaf(value) || StaysInEntry(value))
             return Register(value);
         VirtualRegister register = NewRegister();
         _rule.Add(MakeLeaf(new Leaf(KeyOf(value), register, 0, _position)));
@@ -252,11 +252,11 @@ internal sealed class SelectionContext(
         _ => ValueFacts.TryConstant(value, out _),
     };
 
-    private bool StaysOutsideOfLoop(IrInstruction value)
+    private bool StaysInEntry(IrInstruction value)
     {
         bool takesTwoInstructions = value.Opcode == IrOpcode.SymbolAddress
             || (value.Opcode == IrOpcode.Constant && !Ppc64Fields.FitsSI16(value.Immediate));
-        return takesTwoInstructions && value.Block is IrBlock block && flow.LoopDepthOf(block) < _loopDepth;
+        return takesTwoInstructions && _loopDepth > 0;
     }
 
     private static LeafKey KeyOf(IrInstruction value)

@@ -104,15 +104,15 @@ internal static class TailCallRules
             context.Emit(Cmplw, CrField(0), index, context.UseImmediate((int)maxEntries));
         }
 
-        LeaveIf(context, new ConditionOutcome(ConditionRules.LessBit, IsSet: false), following);
+        LeaveIf(context, new ConditionOutcome(CrBits.Lt, IsSet: false), following);
     }
 
     private static void CheckCount(SelectionContext context, VirtualRegister countAddress, VirtualRegister count, int following)
     {
-        context.Copy(countAddress, CallRules.EmitCountAddress(context));
+        CallRules.EmitCountAddress(context, countAddress);
         context.Emit(Ld, Def(count), Immediate(0), Use(countAddress));
         context.Emit(Cmpldi, CrField(0), Use(count), Immediate(CallRules.MaximumTailCalls));
-        LeaveIf(context, new ConditionOutcome(ConditionRules.LessBit, IsSet: false), following);
+        LeaveIf(context, new ConditionOutcome(CrBits.Lt, IsSet: false), following);
     }
 
     private static void CheckSlot(SelectionContext context, IrInstruction call, VirtualRegister program, int following)
@@ -130,7 +130,7 @@ internal static class TailCallRules
         }
 
         context.Emit(Cmpdi, CrField(0), Use(program), Immediate(0));
-        LeaveIf(context, new ConditionOutcome(ConditionRules.EqualBit, IsSet: true), following);
+        LeaveIf(context, new ConditionOutcome(CrBits.Eq, IsSet: true), following);
     }
 
     /// <summary>All checks passed, there is no way back: count, and go.</summary>

@@ -20,15 +20,15 @@ internal sealed class ValueFacts
     private readonly bool[] _isLive;
     private readonly int[] _memoryEpochs;
 
-    public ValueFacts(IrFunction function, ControlFlow flow)
+    public ValueFacts(IrFunction function, IrBlock[] reversePostorder)
     {
         _bits = new byte[function.InstructionCount];
         _useCounts = new int[function.InstructionCount];
         _isLive = new bool[function.InstructionCount];
         _memoryEpochs = new int[function.InstructionCount];
-        MarkLive(flow);
-        NumberMemoryEpochs(flow);
-        MeasureBits(flow);
+        MarkLive(reversePostorder);
+        NumberMemoryEpochs(reversePostorder);
+        MeasureBits(reversePostorder);
     }
 
     /// <summary>Its value matters to something that has an effect.</summary>
@@ -91,10 +91,10 @@ internal sealed class ValueFacts
         return true;
     }
 
-    private void MarkLive(ControlFlow flow)
+    private void MarkLive(IrBlock[] reversePostorder)
     {
         var pending = new Stack<IrInstruction>();
-        foreach (IrBlock block in flow.Order)
+        foreach (IrBlock block in reversePostorder)
         {
             foreach (IrInstruction instruction in block.Instructions)
             {
@@ -121,10 +121,10 @@ internal sealed class ValueFacts
         }
     }
 
-    private void NumberMemoryEpochs(ControlFlow flow)
+    private void NumberMemoryEpochs(IrBlock[] reversePostorder)
     {
         int epoch = 0;
-        foreach (IrBlock block in flow.Order)
+        foreach (IrBlock block in reversePostorder)
         {
             epoch++;
             foreach (IrInstruction instruction in block.Instructions)
@@ -136,13 +136,13 @@ internal sealed class ValueFacts
         }
     }
 
-    private void MeasureBits(ControlFlow flow)
+    private void MeasureBits(IrBlock[] reversePostorder)
     {
         bool changed = true;
         while (changed)
         {
             changed = false;
-            foreach (IrBlock block in flow.Order)
+            foreach (IrBlock block in reversePostorder)
             {
                 foreach (IrInstruction instruction in block.Instructions)
                 {
