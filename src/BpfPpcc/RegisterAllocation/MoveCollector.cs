@@ -203,7 +203,7 @@ internal sealed class MoveCollector
         foreach (ref readonly ValueLocations.Piece piece in _locations.PiecesOf(register))
         {
             int instruction = ProgramPoint.Instruction(piece.From);
-            bool beginsWithUse = piece.From == ProgramPoint.Early(instruction) && !IsDefinedAt(register, instruction);
+            bool beginsWithUse = piece.From == ProgramPoint.Early(instruction) && !IsDefinedEarly(register, instruction);
             if (beginsWithUse)
             {
                 AddMove(instruction, MovePhase.Prepare, PlaceAt(register, piece.From - 1), Place.InGpr(piece.Gpr));
@@ -220,11 +220,11 @@ internal sealed class MoveCollector
         }
     }
 
-    private bool IsDefinedAt(int register, int instruction)
+    private bool IsDefinedEarly(int register, int instruction)
     {
         foreach (Occurrence occurrence in _liveness.OccurrencesIn(new LiveRange(ProgramPoint.Gap(instruction), ProgramPoint.Late(instruction), register)))
         {
-            if (occurrence.IsDef && occurrence.Instruction == instruction)
+            if (occurrence.Kind == OccurrenceKind.EarlyDef && occurrence.Instruction == instruction)
             {
                 return true;
             }
