@@ -11,7 +11,6 @@ internal static class BranchRelaxation
 {
     private const int ShortReach = 1 << 15;
     private const int LongReach = 1 << 25;
-    private const int Invert = BranchSite.IfSet ^ BranchSite.IfClear;
 
     /// <summary>The words of <paramref name="code"/> with all branches filled in, and where its places have moved to.</summary>
     /// <param name="blockWords">By block: index of the first word, before growth.</param>
@@ -57,13 +56,13 @@ internal static class BranchRelaxation
             long displacement = relaxed.BlockOffset(site.Target) - offset;
             if (site.IsConditional && !relaxed.IsLong[i])
             {
-                relaxed.Words[offset / 4] = Ppc64Encoder.Encode(Ppc64Opcode.Bc, site.Bo, site.Bi, displacement);
+                relaxed.Words[offset / 4] = Ppc64Encoder.Encode(Ppc64Opcode.Bc, site.Options, site.CrBit, displacement);
                 continue;
             }
 
             if (site.IsConditional)
             {
-                relaxed.Words[offset / 4] = Ppc64Encoder.Encode(Ppc64Opcode.Bc, site.Bo ^ Invert, site.Bi, 8);
+                relaxed.Words[offset / 4] = Ppc64Encoder.Encode(Ppc64Opcode.Bc, BranchOptions.Invert(site.Options), site.CrBit, 8);
                 offset += 4;
                 displacement -= 4;
             }

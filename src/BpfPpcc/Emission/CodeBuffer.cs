@@ -1,4 +1,3 @@
-using BpfPpcc.Mir;
 using BpfPpcc.Ppc64;
 using BpfPpcc.Symbols;
 
@@ -7,15 +6,11 @@ namespace BpfPpcc.Emission;
 /// <summary>A branch between blocks: one word whose displacement is filled in when all blocks are placed.</summary>
 /// <param name="Word">Index of the word.</param>
 /// <param name="Target">Block.</param>
-/// <param name="Bo">Branch options (Power ISA book I, 2.4): 12 to branch if the bit is set, 4 if it is clear, 20 always.</param>
-/// <param name="Bi">CR bit.</param>
-internal readonly record struct BranchSite(int Word, int Target, int Bo, int Bi)
+/// <param name="Options"><see cref="BranchOptions"/>: Always, or on a CR bit.</param>
+/// <param name="CrBit">CR bit of a conditional branch.</param>
+internal readonly record struct BranchSite(int Word, int Target, int Options, int CrBit)
 {
-    public const int IfSet = 12;
-    public const int IfClear = 4;
-    public const int Always = 20;
-
-    public bool IsConditional => Bo != Always;
+    public bool IsConditional => Options != BranchOptions.Always;
 }
 
 /// <summary>
@@ -70,18 +65,18 @@ internal sealed class CodeBuffer
     public void StoreToFrame(Gpr source, int displacement) => Emit(Ppc64Opcode.Std, source.Number, displacement, Gpr.R1.Number);
 
     /// <summary>blr.</summary>
-    public void ReturnToLink() => Emit(Ppc64Opcode.Bclr, BranchSite.Always, 0);
+    public void ReturnToLink() => Emit(Ppc64Opcode.Bclr, BranchOptions.Always, 0);
 
     /// <summary>bctr.</summary>
-    public void JumpToCount() => Emit(Ppc64Opcode.Bcctr, BranchSite.Always, 0);
+    public void JumpToCount() => Emit(Ppc64Opcode.Bcctr, BranchOptions.Always, 0);
 
     /// <summary>b, to a block.</summary>
-    public void Jump(int target) => Branch(target, BranchSite.Always, 0);
+    public void Jump(int target) => Branch(target, BranchOptions.Always, 0);
 
     /// <summary>bc, to a block.</summary>
-    public void Branch(int target, int bo, int bi)
+    public void Branch(int target, int options, int crBit)
     {
-        Branches.Add(new BranchSite(Count, target, bo, bi));
+        Branches.Add(new BranchSite(Count, target, options, crBit));
         Add(0);
     }
 

@@ -165,7 +165,7 @@ public sealed class CodeEmitter
         }
 
         if (taken != other)
-            _code.Branch(taken, ifSet ? BranchSite.IfSet : BranchSite.IfClear, bit);
+            _code.Branch(taken, ifSet ? BranchOptions.IfTrue : BranchOptions.IfFalse, bit);
         WriteJump(other, next);
     }
 

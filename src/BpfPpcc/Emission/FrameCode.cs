@@ -10,9 +10,6 @@ namespace BpfPpcc.Emission;
 /// </summary>
 internal sealed class FrameCode(FrameLayout frame, CodeBuffer code)
 {
-    /// <summary>DWARF's number of LR (ELFv2 ABI, 2.4).</summary>
-    private const int LinkRegister = 65;
-
     private readonly FrameLayout _frame = frame;
     private readonly CodeBuffer _code = code;
 
@@ -110,9 +107,9 @@ internal sealed class FrameCode(FrameLayout frame, CodeBuffer code)
         }
 
         if (_frame.SavesLinkRegister)
-            _code.AddCfi(CfiKind.Offset, LinkRegister, TargetDescription.LinkRegisterSaveOffset);
+            _code.AddCfi(CfiKind.Offset, CallingConvention.DwarfNumberOfLr, TargetDescription.LinkRegisterSaveOffset);
         for (int i = saved.Length - 1; i >= 0; i--)
-            _code.AddCfi(CfiKind.Offset, saved[i].Number, _frame.SaveOffset(i));
+            _code.AddCfi(CfiKind.Offset, CallingConvention.DwarfNumber(saved[i]), _frame.SaveOffset(i));
     }
 
     /// <summary>LR's rule stays: its save lies in the caller's frame, where it is good until the end.</summary>
@@ -128,7 +125,7 @@ internal sealed class FrameCode(FrameLayout frame, CodeBuffer code)
         for (int i = 0; i < saved.Length; i++)
         {
             _code.LoadFromFrame(saved[i], _frame.Size + _frame.SaveOffset(i));
-            _code.AddCfi(CfiKind.Restore, saved[i].Number);
+            _code.AddCfi(CfiKind.Restore, CallingConvention.DwarfNumber(saved[i]));
         }
 
         if (_frame.Size != 0)

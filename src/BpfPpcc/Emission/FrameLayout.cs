@@ -25,7 +25,7 @@ internal sealed class FrameLayout
         _spillTop = _savesEnd - function.BpfStackSize;
         int used = -_spillTop + 8 * allocation.SpillSlotCount;
         bool needsFrame = SavesLinkRegister || used > TargetDescription.RedZoneSize;
-        Size = needsFrame ? (used + target.FrameHeaderSize + 15) & ~15 : 0;
+        Size = needsFrame ? (used + target.FrameHeaderSize + CallingConvention.StackAlignment - 1) & -CallingConvention.StackAlignment : 0;
     }
 
     /// <summary>Bytes by which r1 is lowered, a multiple of 16; 0 without a frame.</summary>

@@ -1,15 +1,12 @@
 using System.Collections.Immutable;
 using BpfPpcc.Mir;
 using BpfPpcc.Ppc64;
-using BpfPpcc.Symbols;
 
 namespace BpfPpcc.Emission;
 
 /// <summary>Writes instructions that are one row of the Power ISA: registers as allocated, frame operands and symbols as displacements.</summary>
 internal sealed class InstructionEmission(FrameLayout frame, CodeBuffer code)
 {
-    private const int MaxFields = 8;
-
     private readonly FrameLayout _frame = frame;
     private readonly CodeBuffer _code = code;
 
@@ -17,7 +14,7 @@ internal sealed class InstructionEmission(FrameLayout frame, CodeBuffer code)
     public void Write(MachineInstruction instruction, ReadOnlySpan<Gpr> gprs)
     {
         ImmutableArray<Ppc64Operand> fields = Ppc64InstructionTable.Row(instruction.Opcode).Operands;
-        Span<long> values = stackalloc long[MaxFields];
+        Span<long> values = stackalloc long[Ppc64InstructionTable.MaxOperands];
         for (int i = 0; i < fields.Length; i++)
         {
             MachineOperand operand = instruction.Operands[i];

@@ -10,11 +10,11 @@ namespace BpfPpcc.Emission;
 /// </summary>
 internal sealed class PseudoExpansion(CodeBuffer code, TargetDescription target)
 {
-    /// <summary>bne-: branch if the bit is clear, and it is not expected to be (Power ISA book I, 2.4, "at" bits 0b10).</summary>
-    private const int IfClearUnlikely = 6;
+    /// <summary>bne-.</summary>
+    private const int IfClearUnlikely = BranchOptions.IfFalse + BranchOptions.Unlikely;
 
     /// <summary>CR0[eq], in which stwcx. and stdcx. say that they have stored.</summary>
-    private const int Cr0Equal = 2;
+    private const int Cr0Equal = CrBits.Eq;
 
     private readonly CodeBuffer _code = code;
     private readonly TargetDescription _target = target;
@@ -26,7 +26,7 @@ internal sealed class PseudoExpansion(CodeBuffer code, TargetDescription target)
         switch (instruction.Pseudo)
         {
             case MachinePseudo.LoadImmediate:
-                ImmediateSynthesis.Emit(_code, gprs[0], operands[1].Value);
+                WriteImmediate(gprs[0], operands[1].Value);
                 break;
             case MachinePseudo.LoadAddress:
                 WriteAddress(gprs[0], operands[1]);
@@ -66,6 +66,14 @@ internal sealed class PseudoExpansion(CodeBuffer code, TargetDescription target)
     {
         if (to != from)
             _code.Move(to, from);
+    }
+
+    private void WriteImmediate(Gpr to, long value)
+    {
+        Span<Ppc64Instruction> instructions = stackalloc Ppc64Instruction[ImmediateSynthesis.MaxLength];
+        int count = ImmediateSynthesis.Synthesize(value, to, instructions);
+        foreach (Ppc64Instruction instruction in instructions[..count])
+            _code.Add(instruction.Encode());
     }
 
     /// <summary>Medium code model: an own address is within 2 GiB of the TOC base (ELFv2 ABI, 2.3.4.1).</summary>
@@ -130,7 +138,7 @@ internal sealed class PseudoExpansion(CodeBuffer code, TargetDescription target)
                 break;
         }
 
-        _code.Emit(Ppc64Opcode.Bcctrl, BranchSite.Always, 0);
+        _code.Emit(Ppc64Opcode.Bcctrl, BranchOptions.Always, 0);
         _code.LoadFromFrame(Gpr.R2, _target.TocSaveOffset);
     }
 

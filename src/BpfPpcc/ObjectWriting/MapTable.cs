@@ -20,6 +20,10 @@ internal sealed class MapTable
     public const int ValuesOffset = 88;
 
     private const int SlotSize = 8;
+
+    /// <summary>More than the TOC reaches would not link.</summary>
+    private const long MaxSlotBytes = 1 << 30;
+
     private const uint HasOwnStorage = 1;
     private const uint IsReadInline = 2;
 
@@ -27,6 +31,7 @@ internal sealed class MapTable
     private readonly OutputSections _sections;
     private readonly StringPool _strings;
     private readonly DiagnosticBag _diagnostics;
+    private readonly ImmutableArray<bool> _hasStorage;
 
     /// <summary>By <see cref="BpfMap.Index"/>: number of the descriptor, or -1 for a map of another object.</summary>
     private readonly int[] _descriptors;
@@ -37,6 +42,7 @@ internal sealed class MapTable
         _sections = sections;
         _strings = strings;
         _diagnostics = diagnostics;
+        _hasStorage = ArrayStorage.Of(module.Maps, options.ExternMaps);
         _descriptors = new int[module.Maps.Length];
         foreach (BpfMap map in module.Maps)
             _descriptors[map.Index] = options.ExternMaps.Contains(map.Name) ? -1 : Count++;
@@ -58,7 +64,6 @@ internal sealed class MapTable
     /// <param name="programs">For the slots of prog arrays.</param>
     public void Write(ProgramTable programs, UndefinedSymbols undefined)
     {
-        ImmutableArray<bool> hasStorage = ArrayStorage.Of(_module.Maps, IsDefinedHere);
         foreach (BpfMap map in _module.Maps)
         {
             if (!IsDefinedHere(map.Index))
@@ -66,7 +71,7 @@ internal sealed class MapTable
             var contents = new Contents(
                 Inner: map.Inner is { } inner ? WriteTemplate(map, inner) : null,
                 Init: HoldsMaps(map) && !map.InitialValues.IsEmpty ? WriteInitialMaps(map, undefined) : null,
-                Values: hasStorage[map.Index] ? _sections.Storage.Reserve(ArrayStorage.SizeOf(map)) : null,
+                Values: _hasStorage[map.Index] ? _sections.Storage.Reserve(ArrayStorage.SizeOf(map)) : null,
                 Progs: map.Type == BpfMapType.PROG_ARRAY ? WriteSlots(map, programs) : null);
             WriteDescriptor(_sections.Maps, map, map.Name, contents);
         }
@@ -107,10 +112,17 @@ internal sealed class MapTable
     {
         // The C standard has no objects without bytes, and progs is never NULL.
         long size = Math.Max(1, (long)map.MaxEntries) * SlotSize;
+        if (size > MaxSlotBytes)
+        {
+            string message = $"the prog array '{map.Name}' has {map.MaxEntries} slots, which is more than an object can hold";
+            _diagnostics.Error(DiagnosticId.MapTooLarge, message, new DiagnosticLocation(_module.SourceName));
+            size = SlotSize;
+        }
+
         if (map.InitialValues.IsEmpty)
             return _sections.Storage.Reserve(size);
         Place slots = _sections.InitialStorage.Reserve(size);
-        for (int i = 0; i < map.InitialValues.Length; i++)
+        for (int i = 0; i < map.InitialValues.Length && !_diagnostics.HasErrors; i++)
         {
             int function = map.InitialValues[i];
             if (function >= 0)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using BpfPpcc.Diagnostics;
+using BpfPpcc.Elf;
 
 namespace BpfPpcc.ObjectWriting;
 
@@ -29,8 +30,12 @@ internal sealed class SymbolNames
         }
     }
 
-    /// <summary>A name that the output refers to and does not define.</summary>
-    public bool IsTaken(string name) => _taken.Contains(name);
+    /// <summary>Keeps the names of undefined symbols from being defined here by accident.</summary>
+    public void Reserve(UndefinedSymbols undefined)
+    {
+        foreach (ElfSymbol symbol in undefined.Symbols)
+            _taken.Add(symbol.Name);
+    }
 
     /// <summary>The output's name for a symbol that other objects see. To be asked for all of these before any local one.</summary>
     /// <param name="what">What it is, for diagnostics: "program", "map".</param>
@@ -60,9 +65,13 @@ internal sealed class SymbolNames
     }
 
     /// <summary>The output's name for a symbol that only this object knows.</summary>
-    public string Local(string inputName)
+    public string Local(string inputName) => MakeUnique(OutputName(inputName));
+
+    /// <summary>The name of a function that C enters by a thunk: the thunk's name with a suffix.</summary>
+    public string Inner(string inputName, string suffix) => MakeUnique(OutputName(inputName) + suffix);
+
+    private string MakeUnique(string wanted)
     {
-        string wanted = OutputName(inputName);
         string name = wanted;
         for (int i = 1; !_taken.Add(name); i++)
             name = string.Create(CultureInfo.InvariantCulture, $"{wanted}.{i}");

@@ -44,13 +44,9 @@ internal sealed class UndefinedSymbols
 
     private void NoteBinding(BpfReference reference)
     {
-        (string? name, bool isWeak) = reference switch
-        {
-            BpfReference.ExternCall call => (call.Name, call.IsWeak),
-            BpfReference.ExternAddress address => (address.Name, address.IsWeak),
-            _ => (null, false),
-        };
-        if (name is not null)
-            (isWeak ? _weakNames : _strongNames).Add(name);
+        if (reference is BpfReference.ExternCall call)
+            (call.IsWeak ? _weakNames : _strongNames).Add(call.Name);
+        else if (reference is BpfReference.ExternAddress address)
+            (address.IsWeak ? _weakNames : _strongNames).Add(address.Name);
     }
 }
