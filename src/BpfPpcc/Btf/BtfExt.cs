@@ -131,6 +131,7 @@ public sealed class BtfExt
             if (!reader.TrySlice(headerLength + (ulong)offset, length, out ReadOnlySpan<byte> area))
                 return $"{Name} does not lie inside of it";
             var table = new ByteReader(area, reader.IsBigEndian);
+            long nameBudget = 16L * area.Length + 65536;
             if (!table.TryReadUInt32(0, out uint size) || size < RecordSize || size % 4 != 0)
                 return $"{Name} has records of {size} bytes, expected {RecordSize} at least";
 
@@ -143,6 +144,9 @@ public sealed class BtfExt
                     return $"{Name} is cut off: {count} records of {size} bytes do not lie inside of it";
                 if (types.TryGetString(nameOffset) is not string section)
                     return $"{Name} has a section name outside of the string section";
+                nameBudget -= section.Length;
+                if (nameBudget < 0)
+                    return $"{Name} has section names that overlap without measure";
                 if (!Sections.TryGetValue(section, out List<Record>? records))
                     Sections.Add(section, records = []);
                 for (uint i = 0; i < count; i++, at += size)

@@ -32,6 +32,7 @@ public enum DiagnosticId
     SymbolUndefined = 305,
     CoreRelocationUnsupported = 306,
     ExternUnsupported = 307,
+    MapFieldIgnored = 308,
 
     // 1000-1099 structure of the byte code (before any walk)
     UnknownOpcode = 1000,
