@@ -7,9 +7,9 @@ namespace BpfPpcc.ObjectWriting;
 
 /// <summary>Turns the relocations of compiled functions into those of .text, and makes the TOC entries that they ask for.</summary>
 internal sealed class CodeRelocations(
-    CodeSection code, OutputSections sections, SymbolResolver resolver, UndefinedSymbols undefined, TargetDescription target)
+    TextSection code, OutputSections sections, SymbolResolver resolver, UndefinedSymbols undefined, TargetDescription target)
 {
-    private readonly CodeSection _code = code;
+    private readonly TextSection _code = code;
     private readonly OutputSections _sections = sections;
     private readonly SymbolResolver _resolver = resolver;
     private readonly UndefinedSymbols _undefined = undefined;

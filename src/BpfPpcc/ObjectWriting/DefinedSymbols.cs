@@ -26,7 +26,7 @@ internal sealed class DefinedSymbols(BpfModule module, SymbolNames names)
     public List<ElfSymbol> Symbols { get; } = [];
 
     /// <summary>Makes all symbols: global names first, because local ones give way.</summary>
-    public void Add(IReadOnlyList<CompiledFunction> functions, CodeSection code, MapTable maps, OutputSections sections, string stem)
+    public void Add(IReadOnlyList<CompiledFunction> functions, TextSection code, MapDescriptors maps, OutputSections sections, string stem)
     {
         foreach (bool isGlobal in (ReadOnlySpan<bool>)[true, false])
         {
@@ -43,10 +43,10 @@ internal sealed class DefinedSymbols(BpfModule module, SymbolNames names)
         }
     }
 
-    private bool IsGlobal(int function, IReadOnlyList<CompiledFunction> functions, CodeSection code) =>
+    private bool IsGlobal(int function, IReadOnlyList<CompiledFunction> functions, TextSection code) =>
         !_module.Functions[functions[function].FunctionIndex].IsStatic && !code.IsBehindThunk(function);
 
-    private void AddFunction(CompiledFunction function, int index, CodeSection code, bool isGlobal)
+    private void AddFunction(CompiledFunction function, int index, TextSection code, bool isGlobal)
     {
         BpfFunction bpf = _module.Functions[function.FunctionIndex];
         string what = bpf.Role == BpfFunctionRole.Program ? "program" : "function";
@@ -86,18 +86,18 @@ internal sealed class DefinedSymbols(BpfModule module, SymbolNames names)
         }
     }
 
-    private void AddMapsAndModule(MapTable maps, OutputSections sections, string stem)
+    private void AddMapsAndModule(MapDescriptors maps, OutputSections sections, string stem)
     {
         foreach (BpfMap map in _module.Maps)
         {
             if (maps.IsDefinedHere(map.Index))
             {
                 string name = _names.Global(map.Name, "map", new DiagnosticLocation(_module.SourceName));
-                AddObject(name, sections.Maps, maps.OffsetOf(map.Index), MapTable.DescriptorSize);
+                AddObject(name, sections.Maps, maps.OffsetOf(map.Index), MapDescriptors.DescriptorSize);
             }
         }
 
-        AddObject(_names.GlobalAsIs("bpfppcc_module_" + stem, "module's record"), sections.Modules, 0, ModuleTable.RecordSize);
+        AddObject(_names.GlobalAsIs("bpfppcc_module_" + stem, "module's record"), sections.Modules, 0, ModuleRecord.RecordSize);
     }
 
     private void AddObject(string name, SectionBuilder section, long offset, int size) => Symbols.Add(new ElfSymbol

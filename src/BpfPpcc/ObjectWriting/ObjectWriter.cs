@@ -60,9 +60,9 @@ public sealed class ObjectWriter
     private ElfFile? Write()
     {
         var strings = new StringPool(_sections.Strings);
-        var code = new CodeSection(_functions, _sections.Text);
-        var programs = new ProgramTable(_module, _sections, strings);
-        var maps = new MapTable(_module, _sections, strings, _options, _diagnostics);
+        var code = new TextSection(_functions, _sections.Text);
+        var programs = new ProgramDescriptors(_module, _sections, strings);
+        var maps = new MapDescriptors(_module, _sections, strings, _options, _diagnostics);
         var resolver = new SymbolResolver(_symbolTable, _sections, code, maps, _undefined, _options);
 
         code.Write(_module.SourceName, _diagnostics);
@@ -70,7 +70,7 @@ public sealed class ObjectWriter
         WriteInputData(resolver);
         programs.Write(_functions, code);
         maps.Write(programs, _undefined);
-        new ModuleTable(_verified, _functions, _symbolTable, _sections, strings, _options, _target).Write(programs.Count, maps.Count, _undefined);
+        new ModuleRecord(_verified, _functions, _symbolTable, _sections, strings, _options, _target).Write(programs.Count, maps.Count, _undefined);
         WriteUnwindTable(code);
         WriteBtf();
         List<ElfSymbol> defined = DefineSymbols(code, maps);
@@ -94,7 +94,7 @@ public sealed class ObjectWriter
         }
     }
 
-    private void WriteUnwindTable(CodeSection code)
+    private void WriteUnwindTable(TextSection code)
     {
         if (_functions.Count == 0)
             return;
@@ -143,7 +143,7 @@ public sealed class ObjectWriter
         _sections.BtfExt.Bytes.WriteBytes(_module.RawBtfExt.AsSpan());
     }
 
-    private List<ElfSymbol> DefineSymbols(CodeSection code, MapTable maps)
+    private List<ElfSymbol> DefineSymbols(TextSection code, MapDescriptors maps)
     {
         var names = new SymbolNames(_options, _diagnostics);
         var defined = new DefinedSymbols(_module, names);

@@ -19,7 +19,7 @@ internal sealed class OutputSections
     public OutputSections(ImmutableArray<BpfDataSection> dataSections, TargetDescription target)
     {
         bool bigEndian = target.IsBigEndian;
-        Text = new SectionBuilder(".text", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, CodeSection.FunctionAlignment, bigEndian);
+        Text = new SectionBuilder(".text", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, TextSection.FunctionAlignment, bigEndian);
         InputData = [.. dataSections.Select(section => MakeInputData(section, bigEndian))];
         Strings = new SectionBuilder(".rodata.bpfppcc", SHT_PROGBITS, SHF_ALLOC, alignment: 1, bigEndian);
         Storage = new SectionBuilder(".bss.bpfppcc", SHT_NOBITS, Data, alignment: 8, bigEndian);

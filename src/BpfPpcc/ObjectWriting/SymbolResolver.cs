@@ -6,12 +6,12 @@ namespace BpfPpcc.ObjectWriting;
 
 /// <summary>What symbols and references of the module are in the output: own things as section symbol and offset, others as undefined symbols.</summary>
 internal sealed class SymbolResolver(
-    SymbolTable symbols, OutputSections sections, CodeSection code, MapTable maps, UndefinedSymbols undefined, ObjectOptions options)
+    SymbolTable symbols, OutputSections sections, TextSection code, MapDescriptors maps, UndefinedSymbols undefined, ObjectOptions options)
 {
     private readonly SymbolTable _symbols = symbols;
     private readonly OutputSections _sections = sections;
-    private readonly CodeSection _code = code;
-    private readonly MapTable _maps = maps;
+    private readonly TextSection _code = code;
+    private readonly MapDescriptors _maps = maps;
     private readonly UndefinedSymbols _undefined = undefined;
     private readonly ObjectOptions _options = options;
 

@@ -13,7 +13,7 @@ namespace BpfPpcc.ObjectWriting;
 /// What the object says of itself: the module's record in bpf_modules, the table of the helpers that it calls, and .note.bpfppcc for tools
 /// that look at files (object-abi.md, Discovery).
 /// </summary>
-internal sealed class ModuleTable
+internal sealed class ModuleRecord
 {
     public const uint AbiVersion = 1;
 
@@ -32,7 +32,7 @@ internal sealed class ModuleTable
     private readonly TargetDescription _target;
     private readonly List<Symbol> _helpers;
 
-    public ModuleTable(
+    public ModuleRecord(
         VerifiedModule module,
         IReadOnlyList<CompiledFunction> functions,
         SymbolTable symbols,
@@ -50,7 +50,7 @@ internal sealed class ModuleTable
     }
 
     /// <summary>The module's record, to which the other tables point.</summary>
-    public static Place Record(OutputSections sections) => new(sections.Modules, 0);
+    public static Place PlaceIn(OutputSections sections) => new(sections.Modules, 0);
 
     public void Write(int programCount, int mapCount, UndefinedSymbols undefined)
     {

@@ -5,7 +5,7 @@ using BpfPpcc.Symbols;
 namespace BpfPpcc.ObjectWriting;
 
 /// <summary>Where the functions lie in .text: each at a multiple of 16, with nops in between.</summary>
-internal sealed class CodeSection
+internal sealed class TextSection
 {
     public const int FunctionAlignment = 16;
 
@@ -24,7 +24,7 @@ internal sealed class CodeSection
     /// <summary>By index of the BPF function: the thunk if there is one, else the function itself.</summary>
     private readonly Dictionary<int, int> _public = [];
 
-    public CodeSection(IReadOnlyList<CompiledFunction> functions, SectionBuilder section)
+    public TextSection(IReadOnlyList<CompiledFunction> functions, SectionBuilder section)
     {
         _functions = functions;
         Section = section;

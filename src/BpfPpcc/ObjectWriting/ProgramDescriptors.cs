@@ -5,7 +5,7 @@ using BpfPpcc.Loading;
 namespace BpfPpcc.ObjectWriting;
 
 /// <summary>The section bpf_progs: one struct bpfppcc_prog per program, in input order (object-abi.md, Discovery).</summary>
-internal sealed class ProgramTable
+internal sealed class ProgramDescriptors
 {
     /// <summary>sizeof(struct bpfppcc_prog).</summary>
     public const int DescriptorSize = 96;
@@ -19,7 +19,7 @@ internal sealed class ProgramTable
     /// <summary>By index of the BPF function: number of the descriptor.</summary>
     private readonly Dictionary<int, int> _descriptors = [];
 
-    public ProgramTable(BpfModule module, OutputSections sections, StringPool strings)
+    public ProgramDescriptors(BpfModule module, OutputSections sections, StringPool strings)
     {
         _module = module;
         _sections = sections;
@@ -42,7 +42,7 @@ internal sealed class ProgramTable
         return isProgram;
     }
 
-    public void Write(IReadOnlyList<CompiledFunction> functions, CodeSection code)
+    public void Write(IReadOnlyList<CompiledFunction> functions, TextSection code)
     {
         foreach (BpfFunction program in _module.Functions)
         {
@@ -51,7 +51,7 @@ internal sealed class ProgramTable
         }
     }
 
-    private void WriteDescriptor(BpfFunction program, IReadOnlyList<CompiledFunction> functions, CodeSection code)
+    private void WriteDescriptor(BpfFunction program, IReadOnlyList<CompiledFunction> functions, TextSection code)
     {
         SectionBuilder section = _sections.Programs;
         ByteWriter bytes = section.Bytes;
@@ -60,7 +60,7 @@ internal sealed class ProgramTable
         if (function.TailEntryOffset < 0)
             throw new InvalidOperationException($"the program {program.Name} has no tail entry");
         bytes.WriteUInt32(DescriptorSize);
-        bytes.WriteUInt32(ModuleTable.AbiVersion);
+        bytes.WriteUInt32(ModuleRecord.AbiVersion);
         bytes.WriteUInt32((uint)program.ProgramType);
         bytes.WriteUInt32((uint)program.AttachType);
         bytes.WriteUInt32(function.ReachesTailCall ? MakesTailCalls : 0);
@@ -72,7 +72,7 @@ internal sealed class ProgramTable
         section.WriteAddress(code.PointerTo(program.Index));
         section.WriteAddress(new Place(code.Section, code.StartOf(index) + function.TailEntryOffset));
         section.WriteAddressOrNull(program.AttachTarget is null ? null : _strings.Add(program.AttachTarget));
-        section.WriteAddress(ModuleTable.Record(_sections));
+        section.WriteAddress(ModuleRecord.PlaceIn(_sections));
         bytes.WriteBytes(ProgramTag.Of(_module, program));
         bytes.WriteUInt64(0);
     }

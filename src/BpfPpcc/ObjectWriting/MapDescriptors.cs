@@ -11,7 +11,7 @@ namespace BpfPpcc.ObjectWriting;
 /// The section bpf_maps: one struct bpfppcc_map per map of this object, in input order, and the storage that ARRAY maps and prog arrays bring
 /// along (object-abi.md, Maps).
 /// </summary>
-internal sealed class MapTable
+internal sealed class MapDescriptors
 {
     /// <summary>sizeof(struct bpfppcc_map).</summary>
     public const int DescriptorSize = 128;
@@ -36,7 +36,7 @@ internal sealed class MapTable
     /// <summary>By <see cref="BpfMap.Index"/>: number of the descriptor, or -1 for a map of another object.</summary>
     private readonly int[] _descriptors;
 
-    public MapTable(BpfModule module, OutputSections sections, StringPool strings, ObjectOptions options, DiagnosticBag diagnostics)
+    public MapDescriptors(BpfModule module, OutputSections sections, StringPool strings, ObjectOptions options, DiagnosticBag diagnostics)
     {
         _module = module;
         _sections = sections;
@@ -62,7 +62,7 @@ internal sealed class MapTable
         : (undefined.Get(_module.Maps[map].Name), 0);
 
     /// <param name="programs">For the slots of prog arrays.</param>
-    public void Write(ProgramTable programs, UndefinedSymbols undefined)
+    public void Write(ProgramDescriptors programs, UndefinedSymbols undefined)
     {
         foreach (BpfMap map in _module.Maps)
         {
@@ -108,7 +108,7 @@ internal sealed class MapTable
         return start;
     }
 
-    private Place WriteSlots(BpfMap map, ProgramTable programs)
+    private Place WriteSlots(BpfMap map, ProgramDescriptors programs)
     {
         // The C standard has no objects without bytes, and progs is never NULL.
         long size = Math.Max(1, (long)map.MaxEntries) * SlotSize;
@@ -132,7 +132,7 @@ internal sealed class MapTable
         return slots;
     }
 
-    private void FillSlot(BpfMap map, Place slot, int index, int function, ProgramTable programs)
+    private void FillSlot(BpfMap map, Place slot, int index, int function, ProgramDescriptors programs)
     {
         if (index < map.MaxEntries && programs.TryFind(function, out Place descriptor))
         {
@@ -170,7 +170,7 @@ internal sealed class MapTable
         bytes.WriteUInt64(0);
         section.WriteAddressOrNull(contents.Values);
         section.WriteAddressOrNull(contents.Progs);
-        section.WriteAddress(ModuleTable.Record(_sections));
+        section.WriteAddress(ModuleRecord.PlaceIn(_sections));
         bytes.WriteZeros(16);
     }
 
