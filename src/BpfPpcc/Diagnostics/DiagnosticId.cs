@@ -69,4 +69,6 @@ public enum DiagnosticId
     SymbolNameReserved = 3100,
     SymbolDuplicate = 3101,
     RenameUnknown = 3102,
+    InitialValueInvalid = 3103,
+    MapTooLarge = 3104,
 }

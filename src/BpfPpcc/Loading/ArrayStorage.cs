@@ -3,7 +3,10 @@ using BpfPpcc.Bpf;
 
 namespace BpfPpcc.Loading;
 
-/// <summary>Which ARRAY maps bring the storage of their elements with them, and may therefore be read inline (object-abi.md, Maps).</summary>
+/// <summary>
+/// Which ARRAY maps bring storage for their elements, and how much (object-abi.md, Maps). Lifting reads the elements of these maps inline,
+/// and object writing makes the storage.
+/// </summary>
 public static class ArrayStorage
 {
     /// <summary>Bytes of element storage that one object brings at most; what does not fit is left to the runtime.</summary>
@@ -11,22 +14,26 @@ public static class ArrayStorage
 
     private const uint KeySize = 4;
 
+    /// <summary>By <see cref="BpfMap.Index"/>. Given in input order; a map that does not fit leaves the rest to those behind it.</summary>
+    public static ImmutableArray<bool> Find(ImmutableArray<BpfMap> maps)
+    {
+        ImmutableArray<bool>.Builder bringsStorage = ImmutableArray.CreateBuilder<bool>(maps.Length);
+        long left = Limit;
+        foreach (BpfMap map in maps)
+        {
+            bool fits = map is { Type: BpfMapType.ARRAY, KeySize: KeySize, MaxEntries: > 0, ValueSize: > 0, IsExtern: false }
+                && Stride(map) <= left / map.MaxEntries;
+            bringsStorage.Add(fits);
+            if (fits)
+                left -= Size(map);
+        }
+
+        return bringsStorage.MoveToImmutable();
+    }
+
     /// <summary>Bytes from one element to the next: the value size rounded up to a multiple of 8.</summary>
     public static long Stride(BpfMap map) => (map.ValueSize + 7L) & ~7L;
 
-    /// <summary>By index of the map: it is an ARRAY whose storage is part of the object. Maps are served in input order.</summary>
-    public static ImmutableArray<bool> Find(BpfModule module)
-    {
-        var bringsStorage = ImmutableArray.CreateBuilder<bool>(module.Maps.Length);
-        long left = Limit;
-        foreach (BpfMap map in module.Maps)
-        {
-            bool fits = map is { Type: BpfMapType.ARRAY, KeySize: KeySize, MaxEntries: > 0 } && Stride(map) <= left / map.MaxEntries;
-            bringsStorage.Add(fits);
-            if (fits)
-                left -= Stride(map) * map.MaxEntries;
-        }
-
-        return bringsStorage.DrainToImmutable();
-    }
+    /// <summary>Bytes of all elements of a map that <see cref="Find"/> says brings them.</summary>
+    public static long Size(BpfMap map) => Stride(map) * map.MaxEntries;
 }
