@@ -33,6 +33,7 @@ public enum DiagnosticId
     CoreRelocationUnsupported = 306,
     ExternUnsupported = 307,
     MapFieldIgnored = 308,
+    ExternMapUnknown = 309,
 
     // 1000-1099 structure of the byte code (before any walk)
     UnknownOpcode = 1000,

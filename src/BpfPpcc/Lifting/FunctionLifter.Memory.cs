@@ -86,8 +86,11 @@ internal sealed partial class FunctionLifter
         switch (reference)
         {
             case BpfReference.MapAddress map:
-                string mapName = _context.Module.Maps[map.Map].Name;
-                return _builder.Leaves.SymbolAddress(symbols.Intern(SymbolKind.Map, mapName, map.Map), 0);
+                BpfMap definition = _context.Module.Maps[map.Map];
+                SymbolId mapSymbol = definition.IsExtern
+                    ? symbols.Intern(SymbolKind.ExternData, definition.Name)
+                    : symbols.Intern(SymbolKind.Map, definition.Name, map.Map);
+                return _builder.Leaves.SymbolAddress(mapSymbol, 0);
             case BpfReference.DataAddress data:
                 string sectionName = _context.Module.DataSections[data.Section].Name;
                 return _builder.Leaves.SymbolAddress(symbols.Intern(SymbolKind.DataSection, sectionName, data.Section), data.Offset);

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using BpfPpcc.Bpf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Ir;
 using BpfPpcc.Loading;
@@ -39,6 +40,7 @@ public static class Lifter
             Functions = functions.ToImmutable(),
             Symbols = context.Symbols,
             ArrayMaps = ArrayMaps(context),
+            ProgramArrays = ProgramArrays(context),
             FunctionsBySymbol = functionsBySymbol.ToImmutable(),
         };
     }
@@ -56,7 +58,7 @@ public static class Lifter
     private static ImmutableDictionary<SymbolId, IrArrayMap> ArrayMaps(LiftingContext context)
     {
         var maps = ImmutableDictionary.CreateBuilder<SymbolId, IrArrayMap>();
-        ImmutableArray<bool> bringsStorage = ArrayStorage.Find(context.Module);
+        ImmutableArray<bool> bringsStorage = ArrayStorage.Find(context.Module.Maps);
         foreach (BpfMap map in context.Module.Maps)
         {
             if (bringsStorage[map.Index])
@@ -64,6 +66,18 @@ public static class Lifter
                 SymbolId symbol = context.Symbols.Intern(SymbolKind.Map, map.Name, map.Index);
                 maps.Add(symbol, new IrArrayMap(map.MaxEntries, (uint)ArrayStorage.Stride(map)));
             }
+        }
+
+        return maps.ToImmutable();
+    }
+
+    private static ImmutableDictionary<SymbolId, uint> ProgramArrays(LiftingContext context)
+    {
+        var maps = ImmutableDictionary.CreateBuilder<SymbolId, uint>();
+        foreach (BpfMap map in context.Module.Maps)
+        {
+            if (map is { Type: BpfMapType.PROG_ARRAY, IsExtern: false })
+                maps.Add(context.Symbols.Intern(SymbolKind.Map, map.Name, map.Index), map.MaxEntries);
         }
 
         return maps.ToImmutable();

@@ -13,6 +13,9 @@ public sealed record BpfMap
 
     public required BpfMapType Type { get; init; }
 
+    /// <summary>Another object defines it: this one only refers to its name.</summary>
+    public bool IsExtern { get; init; }
+
     public uint KeySize { get; init; }
 
     public uint ValueSize { get; init; }

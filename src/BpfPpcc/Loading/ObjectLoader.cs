@@ -20,20 +20,30 @@ public sealed class ObjectLoader
     private readonly LoadingContext _context;
     private readonly ReadOnlyMemory<byte> _bytes;
 
-    private ObjectLoader(LoadingContext context, ReadOnlyMemory<byte> bytes)
+    private readonly ImmutableArray<string> _externMaps;
+
+    private ObjectLoader(LoadingContext context, ReadOnlyMemory<byte> bytes, ImmutableArray<string> externMaps)
     {
         _context = context;
         _bytes = bytes;
+        _externMaps = externMaps;
     }
 
     /// <summary>The module, or null after an error.</summary>
     /// <param name="bytes">The whole file.</param>
     /// <param name="fileName">As the user named it.</param>
-    public static BpfModule? Load(ReadOnlyMemory<byte> bytes, string fileName, DiagnosticBag diagnostics)
+    public static BpfModule? Load(ReadOnlyMemory<byte> bytes, string fileName, DiagnosticBag diagnostics) => Load(bytes, fileName, [], diagnostics);
+
+    /// <summary>The module, or null after an error.</summary>
+    /// <param name="bytes">The whole file.</param>
+    /// <param name="fileName">As the user named it.</param>
+    /// <param name="externMaps">Names of maps that another object defines (--extern-map).</param>
+    public static BpfModule? Load(
+        ReadOnlyMemory<byte> bytes, string fileName, ImmutableArray<string> externMaps, DiagnosticBag diagnostics)
     {
         if (!ElfReader.TryRead(bytes, fileName, diagnostics, out ElfFile? file))
             return null;
-        var loader = new ObjectLoader(new LoadingContext(file!, fileName, diagnostics), bytes);
+        var loader = new ObjectLoader(new LoadingContext(file!, fileName, diagnostics), bytes, externMaps);
         return loader.IsBpfObject() && loader.ParseTypes() ? loader.Load() : null;
     }
 
@@ -134,6 +144,19 @@ public sealed class ObjectLoader
         }
 
         maps = builder.MoveToImmutable();
+        return TryMarkExternMaps(ref maps);
+    }
+
+    private bool TryMarkExternMaps(ref ImmutableArray<BpfMap> maps)
+    {
+        foreach (string name in _externMaps)
+        {
+            BpfMap? map = maps.FirstOrDefault(map => map.Name == name);
+            if (map is null)
+                return _context.Fail(DiagnosticId.ExternMapUnknown, $"the object has no map '{name}', which --extern-map names");
+            maps = maps.SetItem(map.Index, map with { IsExtern = true, InitialValues = [] });
+        }
+
         return true;
     }
 

@@ -17,6 +17,7 @@ public static class InstructionSelector
         var result = new MachineFunction
         {
             Name = function.Name,
+            FunctionIndex = function.FunctionIndex,
             Symbol = function.Symbol,
             IsCallableFromC = function.IsCallableFromC,
             IsProgram = function.Kind == IrFunctionKind.Program,

@@ -24,6 +24,7 @@ internal static class BlockOrder
         var shuffled = new MachineFunction
         {
             Name = function.Name + "shuffled",
+            FunctionIndex = 0,
             Symbol = function.Symbol,
             IsCallableFromC = function.IsCallableFromC,
             IsProgram = function.IsProgram,

@@ -12,6 +12,7 @@ internal sealed class FunctionBuilder
         Function = new MachineFunction
         {
             Name = name,
+            FunctionIndex = 0,
             Symbol = new SymbolId(-1),
             IsCallableFromC = true,
             IsProgram = false,
