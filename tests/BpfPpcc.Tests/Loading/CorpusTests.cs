@@ -42,4 +42,23 @@ public sealed class CorpusTests(ITestOutputHelper output)
             Assert.Equal(BpfFunctionRole.Program, module.Function("main").Role);
         }
     }
+
+    [Fact]
+    public void Damaged_objects_load_or_say_why_not()
+    {
+        var random = new Random(11);
+        foreach (string path in Directory.EnumerateFiles(Objects.CorpusFolder("."), "*.o", SearchOption.AllDirectories))
+        {
+            byte[] original = File.ReadAllBytes(path);
+            for (int round = 0; round < 10; round++)
+            {
+                byte[] bytes = (byte[])original.Clone();
+                for (int change = random.Next(1, 20); change > 0; change--)
+                    bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
+                var diagnostics = new DiagnosticBag();
+                BpfModule? module = ObjectLoader.Load(bytes, path, diagnostics);
+                Assert.Equal(module is null, diagnostics.HasErrors);
+            }
+        }
+    }
 }
