@@ -11,8 +11,8 @@ using static BpfPpcc.Elf.ElfConstants;
 namespace BpfPpcc.Loading;
 
 /// <summary>
-/// Bytes of a BPF ELF object in, <see cref="BpfModule"/> out: functions with everything that they refer to resolved, maps of both styles, data
-/// sections, types and source lines. Documents: kernel documentation bpf/llvm_reloc.rst and bpf/btf.rst, libbpf's documentation for section
+/// Bytes of a BPF ELF object in, <see cref="BpfModule"/> out: functions with everything that they refer to resolved, maps of both
+/// styles, data sections, types and source lines. Documents: kernel documentation bpf/llvm_reloc.rst and bpf/btf.rst, libbpf's documentation for section
 /// names and map definitions. Nothing that the input says can make it throw.
 /// </summary>
 public sealed class ObjectLoader
@@ -106,7 +106,8 @@ public sealed class ObjectLoader
 
         if (!builtFunctions.Any(static function => function.Role == BpfFunctionRole.Program))
         {
-            _context.Fail(DiagnosticId.NoPrograms, "the object has no BPF program: all its functions are static", help: "make one of them global");
+            const string Message = "the object has no BPF program: all its functions are static";
+            _context.Fail(DiagnosticId.NoPrograms, Message, help: "make one of them global");
             return null;
         }
 
@@ -132,7 +133,8 @@ public sealed class ObjectLoader
         var values = new Dictionary<int, List<int>>();
         foreach (ElfSection section in _context.File.Sections)
         {
-            if (_context.KindOf(section) is SectionKind.BtfMaps or SectionKind.LegacyMaps && !data.TryReadInitialValues(section, places, values))
+            bool holdsMaps = _context.KindOf(section) is SectionKind.BtfMaps or SectionKind.LegacyMaps;
+            if (holdsMaps && !data.TryReadInitialValues(section, places, values))
                 return false;
         }
 
@@ -240,5 +242,5 @@ public sealed class ObjectLoader
     }
 
     private ImmutableArray<byte> RawContents(string section) =>
-        _context.File.FindSection(section) is ElfSection found ? ImmutableCollectionsMarshal.AsImmutableArray(found.Contents.ToArray()) : [];
+        _context.File.FindSection(section) is ElfSection found ? [.. found.Contents.Span] : [];
 }
