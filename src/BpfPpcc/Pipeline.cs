@@ -48,7 +48,8 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
     private BpfModule? Load(ReadOnlyMemory<byte> bpfObject)
     {
         _log.Enter("load");
-        BpfModule? module = ObjectLoader.Load(bpfObject, options.InputName, options.ExternMaps, diagnostics);
+        var loaderOptions = new LoaderOptions { ExternMaps = options.ExternMaps };
+        BpfModule? module = ObjectLoader.Load(bpfObject, options.InputName, loaderOptions, diagnostics);
         foreach (BpfFunction function in module?.Functions ?? [])
             _log.Dump(function.Name, () => ModulePrinter.Print(module!, function));
         return module;

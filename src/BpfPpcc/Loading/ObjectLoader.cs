@@ -20,30 +20,29 @@ public sealed class ObjectLoader
     private readonly LoadingContext _context;
     private readonly ReadOnlyMemory<byte> _bytes;
 
-    private readonly ImmutableArray<string> _externMaps;
+    private readonly LoaderOptions _options;
 
-    private ObjectLoader(LoadingContext context, ReadOnlyMemory<byte> bytes, ImmutableArray<string> externMaps)
+    private ObjectLoader(LoadingContext context, ReadOnlyMemory<byte> bytes, LoaderOptions options)
     {
         _context = context;
         _bytes = bytes;
-        _externMaps = externMaps;
+        _options = options;
     }
 
     /// <summary>The module, or null after an error.</summary>
     /// <param name="bytes">The whole file.</param>
     /// <param name="fileName">As the user named it.</param>
-    public static BpfModule? Load(ReadOnlyMemory<byte> bytes, string fileName, DiagnosticBag diagnostics) => Load(bytes, fileName, [], diagnostics);
+    public static BpfModule? Load(ReadOnlyMemory<byte> bytes, string fileName, DiagnosticBag diagnostics) =>
+        Load(bytes, fileName, new LoaderOptions(), diagnostics);
 
     /// <summary>The module, or null after an error.</summary>
     /// <param name="bytes">The whole file.</param>
     /// <param name="fileName">As the user named it.</param>
-    /// <param name="externMaps">Names of maps that another object defines (--extern-map).</param>
-    public static BpfModule? Load(
-        ReadOnlyMemory<byte> bytes, string fileName, ImmutableArray<string> externMaps, DiagnosticBag diagnostics)
+    public static BpfModule? Load(ReadOnlyMemory<byte> bytes, string fileName, LoaderOptions options, DiagnosticBag diagnostics)
     {
         if (!ElfReader.TryRead(bytes, fileName, diagnostics, out ElfFile? file))
             return null;
-        var loader = new ObjectLoader(new LoadingContext(file!, fileName, diagnostics), bytes, externMaps);
+        var loader = new ObjectLoader(new LoadingContext(file!, fileName, diagnostics), bytes, options);
         return loader.IsBpfObject() && loader.ParseTypes() ? loader.Load() : null;
     }
 
@@ -122,6 +121,7 @@ public sealed class ObjectLoader
             Maps = filledMaps,
             DataSections = builtSections,
             Btf = _context.Btf,
+            TargetBtf = _options.TargetBtf,
             RawBtf = RawContents(".BTF"),
             RawBtfExt = RawContents(".BTF.ext"),
         };
@@ -151,7 +151,7 @@ public sealed class ObjectLoader
 
     private bool TryMarkExternMaps(ref ImmutableArray<BpfMap> maps)
     {
-        foreach (string name in _externMaps)
+        foreach (string name in _options.ExternMaps)
         {
             BpfMap? map = maps.FirstOrDefault(map => map.Name == name);
             if (map is null)
