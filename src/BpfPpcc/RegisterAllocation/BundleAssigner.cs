@@ -24,6 +24,7 @@ internal sealed class BundleAssigner
     private readonly Liveness _liveness;
     private readonly SpillCosts _costs;
     private readonly BundleSplitter _splitter;
+    private readonly CallSplitter _callSplitter;
     private readonly RegisterIntervals[] _intervals = new RegisterIntervals[GprCount];
     private readonly PriorityQueue<Bundle, long> _queue = new();
     private readonly List<Bundle> _all = [];
@@ -35,11 +36,17 @@ internal sealed class BundleAssigner
     private readonly (int Other, float Frequency)[] _affinities;
     private readonly int[] _lastGpr;
 
+    /// <summary>What one more callee-saved register could have held of the bundles that were cut up instead, and what that cost.</summary>
+    private RegisterIntervals _forgone = new();
+
+    private float _forgoneCost;
+
     private BundleAssigner(Liveness liveness, Affinity[] affinities, BundleSplitter splitter)
     {
         _liveness = liveness;
         _splitter = splitter;
         _costs = new SpillCosts(liveness);
+        _callSplitter = new CallSplitter(liveness, _costs);
         for (int gpr = 0; gpr < GprCount; gpr++)
         {
             _intervals[gpr] = new RegisterIntervals();
@@ -171,27 +178,77 @@ internal sealed class BundleAssigner
             Evict(_cheapest);
             Take(bundle, victim);
         }
-        else if (fresh >= 0 && ownCost >= _costs.CalleeSaved)
-        {
-            Take(bundle, fresh);
-        }
         else if (victim >= 0 && fresh < 0)
         {
             Evict(_cheapest);
             Take(bundle, victim);
         }
-        else if (bundle.IsMinimal)
+        else
+        {
+            TakeOrSplit(bundle, fresh, ownCost);
+        }
+    }
+
+    /// <summary>Begins using a callee-saved register, if there is one and that is cheaper than to be cut up.</summary>
+    private void TakeOrSplit(Bundle bundle, int fresh, float cost)
+    {
+        float cutCost = 0;
+        bool canCut = bundle.CrossesCall && bundle.Stage == BundleStage.Whole && _callSplitter.TryCut(bundle, out cutCost);
+        if (fresh >= 0 && !IsCheaperThanCalleeSaved(bundle, canCut ? Math.Min(cost, cutCost) : cost))
+        {
+            Take(bundle, fresh);
+            return;
+        }
+
+        if (bundle.IsMinimal)
         {
             throw new InvalidOperationException($"{_liveness.Function.Name}: no GPR for v{bundle.Ranges[0].Register} at point {bundle.Ranges[0].From}");
         }
+
+        _parts.Clear();
+        if (canCut)
+        {
+            _splitter.Split(_callSplitter.Kept, _callSplitter.Rest, _parts);
+        }
         else
         {
-            _parts.Clear();
             _splitter.Split(bundle, _parts);
-            foreach (Bundle part in _parts)
+        }
+
+        EnqueueParts();
+    }
+
+    /// <summary>
+    /// Compares with the price of one more callee-saved register, of which those that were cut up before and are never live together with
+    /// this one would have paid their part.
+    /// </summary>
+    private bool IsCheaperThanCalleeSaved(Bundle bundle, float cost)
+    {
+        bool couldShare = _forgone.IsFree(bundle.Ranges);
+        if (cost + (couldShare ? _forgoneCost : 0) >= _costs.CalleeSaved)
+        {
+            _forgone = new RegisterIntervals();
+            _forgoneCost = 0;
+            return false;
+        }
+
+        if (couldShare)
+        {
+            _forgoneCost += cost;
+            foreach (ref readonly LiveRange range in bundle.Ranges.AsSpan())
             {
-                Enqueue(part);
+                _forgone.Insert(range.From, range.To, null);
             }
+        }
+
+        return true;
+    }
+
+    private void EnqueueParts()
+    {
+        foreach (Bundle part in _parts)
+        {
+            Enqueue(part);
         }
     }
 

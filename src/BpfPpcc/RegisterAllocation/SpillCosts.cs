@@ -34,6 +34,36 @@ internal sealed class SpillCosts(Liveness liveness)
         bundle.Weight = IsMinimal(bundle) ? float.PositiveInfinity : density / (size + 6);
     }
 
+    /// <summary>Cost of writing the slot of a register at its definition.</summary>
+    public float StoreCost(int register)
+    {
+        if (liveness.Rematerialization[register] is null)
+        {
+            foreach (Occurrence occurrence in liveness.OccurrencesOf(register))
+            {
+                if (occurrence.IsDef)
+                {
+                    return liveness.Frequency(occurrence.Instruction);
+                }
+            }
+        }
+
+        return 0;
+    }
+
+    /// <summary>Cost of having some ranges, from an index on, in no register.</summary>
+    public float LoadCost(List<LiveRange> ranges, int start)
+    {
+        float cost = 0;
+        float density = 0;
+        for (int index = start; index < ranges.Count; index++)
+        {
+            Measure(ranges[index], ref cost, ref density);
+        }
+
+        return cost;
+    }
+
     /// <summary>A def or a use of one instruction: it must have a GPR.</summary>
     private static bool IsMinimal(Bundle bundle)
     {
