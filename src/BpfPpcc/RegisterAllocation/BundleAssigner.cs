@@ -1,4 +1,5 @@
 using System.Numerics;
+using BpfPpcc.Mir;
 
 namespace BpfPpcc.RegisterAllocation;
 
@@ -59,7 +60,7 @@ internal sealed class BundleAssigner
         _affinities = IndexAffinities(affinities, _affinityStart);
     }
 
-    /// <summary>Those without a call's marks first, away from the argument registers, which moves wish for.</summary>
+    /// <summary>Argument registers last: moves wish for them, so others stay away.</summary>
     private static ReadOnlySpan<byte> VolatileOrder => [10, 9, 8, 11, 12, 7, 6, 5, 4, 3];
 
     private static ReadOnlySpan<byte> CalleeSavedOrder => [31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14];
@@ -110,30 +111,30 @@ internal sealed class BundleAssigner
     /// <summary>Fixed operands take their GPR at their instruction for good.</summary>
     private void ReserveFixed()
     {
-        foreach (Mir.MachineBlock block in _liveness.Function.Blocks)
+        foreach (MachineBlock block in _liveness.Function.Blocks)
         {
             int number = _liveness.FirstInstruction[block.Index];
-            foreach (Mir.MachineInstruction instruction in block.Instructions)
+            foreach (MachineInstruction instruction in block.Instructions)
             {
                 ReserveFixed(instruction, number++);
             }
         }
     }
 
-    private void ReserveFixed(Mir.MachineInstruction instruction, int number)
+    private void ReserveFixed(MachineInstruction instruction, int number)
     {
         uint early = 0;
         uint late = 0;
         for (int index = 0; index < instruction.Operands.Length; index++)
         {
-            ref readonly Mir.MachineOperand operand = ref instruction.Operands[index];
-            if (operand.Kind != Mir.MachineOperandKind.VirtualRegister || operand.FixedGpr < 0)
+            ref readonly MachineOperand operand = ref instruction.Operands[index];
+            if (operand.Kind != MachineOperandKind.VirtualRegister || operand.FixedGpr < 0)
             {
                 continue;
             }
 
             late |= operand.IsDef ? 1u << operand.FixedGpr : 0;
-            early |= !operand.IsDef || operand.Role == Mir.OperandRole.EarlyDef || Liveness.IsTied(instruction, index) ? 1u << operand.FixedGpr : 0;
+            early |= !operand.IsDef || operand.Role == OperandRole.EarlyDef || Liveness.IsTied(instruction, index) ? 1u << operand.FixedGpr : 0;
         }
 
         for (uint gprs = early | late; gprs != 0; gprs &= gprs - 1)
@@ -173,12 +174,7 @@ internal sealed class BundleAssigner
         int fresh = FindUnusedCalleeSaved();
         float ownCost = bundle.IsMinimal ? float.PositiveInfinity : bundle.SpillCost;
         int victim = FindVictim(bundle, out float evictionCost);
-        if (victim >= 0 && evictionCost < (fresh >= 0 ? Math.Min(_costs.CalleeSaved, ownCost) : ownCost))
-        {
-            Evict(_cheapest);
-            Take(bundle, victim);
-        }
-        else if (victim >= 0 && fresh < 0)
+        if (victim >= 0 && (fresh < 0 || evictionCost < Math.Min(_costs.CalleeSaved, ownCost)))
         {
             Evict(_cheapest);
             Take(bundle, victim);

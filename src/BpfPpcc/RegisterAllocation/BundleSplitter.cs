@@ -99,7 +99,7 @@ internal sealed class BundleSplitter(Liveness liveness)
             }
         }
 
-        float floor = bundle.FrequencyFloor == 0 ? 2 * liveness.Function.Blocks[0].Frequency : bundle.FrequencyFloor * 10;
+        float floor = bundle.FrequencyFloor == 0 ? 2 * liveness.EntryFrequency : bundle.FrequencyFloor * 10;
         for (; floor < hottest; floor *= 10)
         {
             if (TrySplitHotRuns(bundle, floor, parts))

@@ -14,7 +14,7 @@ internal sealed class SpillCosts(Liveness liveness)
     private const float InstructionCost = 0.4f;
 
     /// <summary>Saving and restoring a callee-saved register that is not used yet: a store and a load on every way through.</summary>
-    public float CalleeSaved { get; } = 2 * liveness.Function.Blocks[0].Frequency;
+    public float CalleeSaved { get; } = 2 * liveness.EntryFrequency;
 
     /// <summary>Sets size, spill cost and weight of a bundle, and whether it crosses a call.</summary>
     public void Measure(Bundle bundle)

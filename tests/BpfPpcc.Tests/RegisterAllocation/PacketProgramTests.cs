@@ -41,8 +41,7 @@ public sealed class PacketProgramTests
 
         builder.Current = lookup;
         VirtualRegister length = builder.Binary(Ppc64Opcode.Subf, data, end);
-        VirtualRegister key = builder.Function.NewRegister();
-        builder.Emit(Ppc64Opcode.Addi, MachineOperand.Def(key), MachineOperand.Physical(Gpr.R1), MachineOperand.Frame(FrameArea.BpfStack, -8));
+        VirtualRegister key = builder.FrameAddress(-8);
         builder.Store(protocol, key);
         VirtualRegister value = builder.Call(1, builder.Address(5), key);
         builder.Compare(value, 0);
