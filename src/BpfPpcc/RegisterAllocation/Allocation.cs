@@ -27,6 +27,7 @@ public readonly record struct Location
 /// Edits at one point happen one after another, in list order (parallel moves are in sequence already). r0 may be a source or a
 /// destination: it breaks cycles and carries moves from slot to slot, so it keeps nothing from one instruction of the MIR to the next.
 /// Only LoadImmediate, addi and addis are ever rematerialised into r0: the expansions of the others use their register as RA.
+/// An edit may stand between a comparison and its branch: it changes neither CR nor XER.
 /// </summary>
 /// <param name="Block">Block index.</param>
 /// <param name="Instruction">Index in the block of the instruction before which this happens.</param>

@@ -21,9 +21,9 @@ public readonly record struct AllocationViolation(int Block, int Instruction, st
 /// <b>Transfer functions.</b> A move edit gives its destination the set of its source. A rematerialisation gives its destination the set
 /// of the one register that the repeated instruction defines. An instruction needs each used register in the set of the GPR assigned to
 /// it; then a call empties the volatile GPRs, and r0 is emptied always (it keeps nothing between instructions); then each definition d is
-/// taken out of all sets (what still holds it holds the value of an earlier iteration) and its GPR gets the set {d}, for a copy together
-/// with what the source holds. A deleted copy does the same if both operands have one GPR; any other deleted definition leaves its
-/// register in no location, so a later use of it needs a rematerialisation. An edge makes all sets forget the target's parameters, and
+/// taken out of all sets (what still holds it holds the value of an earlier iteration) and its GPR gets the set {d}; of a copy it gets the
+/// set of the source, and d is added to every set that the source is in. A deleted copy does that last part alone, if both operands have
+/// one GPR; any other deleted definition leaves its register in no location, so a later use of it needs a rematerialisation. An edge makes all sets forget the target's parameters, and
 /// then adds to each set the parameters whose argument is in it, all at once.
 /// </para>
 /// <para>
@@ -262,9 +262,7 @@ public sealed class AllocationChecker
 
         CheckUses(instruction, gprs, state);
         CheckDefs(instruction, gprs);
-        int[] copied = instruction.Pseudo == MachinePseudo.Copy && instruction.Operands[1].Kind == MachineOperandKind.VirtualRegister
-            ? state[gprs[1].Number]
-            : Nothing;
+        int[] copied = IsCopy(instruction) ? state[gprs[1].Number] : Nothing;
         Clobber(instruction, state);
         for (int index = 0; index < gprs.Length; index++)
         {
@@ -272,21 +270,28 @@ public sealed class AllocationChecker
             if (operand.Kind == MachineOperandKind.VirtualRegister && operand.IsDef)
             {
                 Forget(operand.Number, state);
-                state[gprs[index].Number] = With(copied, operand.Number);
+                state[gprs[index].Number] = IsCopy(instruction) ? copied : [operand.Number];
             }
         }
+
+        if (IsCopy(instruction))
+        {
+            AddWhereverIs(instruction.Operands[1].Number, instruction.Operands[0].Number, state);
+        }
     }
+
+    private static bool IsCopy(MachineInstruction instruction) => instruction.Pseudo == MachinePseudo.Copy
+        && instruction.Operands[0].Kind == MachineOperandKind.VirtualRegister && instruction.Operands[1].Kind == MachineOperandKind.VirtualRegister;
 
     private void ApplyDeleted(MachineInstruction instruction, Gpr[] gprs, int[][] state)
     {
         MachineOperand[] operands = instruction.Operands;
-        if (instruction.Pseudo == MachinePseudo.Copy && operands[0].Kind == MachineOperandKind.VirtualRegister
-            && operands[1].Kind == MachineOperandKind.VirtualRegister && operands[0].FixedGpr < 0 && operands[1].FixedGpr < 0)
+        if (IsCopy(instruction))
         {
             Require(gprs[0] == gprs[1], "a deleted copy joins two GPRs");
             CheckUses(instruction, gprs, state);
             Forget(operands[0].Number, state);
-            state[gprs[0].Number] = With(state[gprs[0].Number], operands[0].Number);
+            AddWhereverIs(operands[1].Number, operands[0].Number, state);
             return;
         }
 
@@ -434,16 +439,18 @@ public sealed class AllocationChecker
         }
     }
 
-    private static int[] With(int[] set, int register)
+    private static void AddWhereverIs(int source, int copy, int[][] state)
     {
-        if (Array.BinarySearch(set, register) >= 0)
+        for (int location = 0; location < state.Length; location++)
         {
-            return set;
+            int[] set = state[location];
+            if (set.Length > 0 && Array.BinarySearch(set, source) >= 0)
+            {
+                int[] larger = [.. set, copy];
+                Array.Sort(larger);
+                state[location] = larger;
+            }
         }
-
-        int[] larger = [.. set, register];
-        Array.Sort(larger);
-        return larger;
     }
 
     private void Require(bool holds, string text)

@@ -1,4 +1,5 @@
 using System.Numerics;
+using BpfPpcc.Mir;
 
 namespace BpfPpcc.RegisterAllocation;
 
@@ -24,6 +25,7 @@ internal sealed class BundleAssigner
     private readonly Liveness _liveness;
     private readonly SpillCosts _costs;
     private readonly BundleSplitter _splitter;
+    private readonly CallSplitter _callSplitter;
     private readonly RegisterIntervals[] _intervals = new RegisterIntervals[GprCount];
     private readonly PriorityQueue<Bundle, long> _queue = new();
     private readonly List<Bundle> _all = [];
@@ -35,11 +37,17 @@ internal sealed class BundleAssigner
     private readonly (int Other, float Frequency)[] _affinities;
     private readonly int[] _lastGpr;
 
+    /// <summary>What one more callee-saved register could have held of the bundles that were cut up instead, and what that cost.</summary>
+    private RegisterIntervals _forgone = new();
+
+    private float _forgoneCost;
+
     private BundleAssigner(Liveness liveness, Affinity[] affinities, BundleSplitter splitter)
     {
         _liveness = liveness;
         _splitter = splitter;
         _costs = new SpillCosts(liveness);
+        _callSplitter = new CallSplitter(liveness, _costs);
         for (int gpr = 0; gpr < GprCount; gpr++)
         {
             _intervals[gpr] = new RegisterIntervals();
@@ -52,7 +60,7 @@ internal sealed class BundleAssigner
         _affinities = IndexAffinities(affinities, _affinityStart);
     }
 
-    /// <summary>Those without a call's marks first, away from the argument registers, which moves wish for.</summary>
+    /// <summary>Argument registers last: moves wish for them, so others stay away.</summary>
     private static ReadOnlySpan<byte> VolatileOrder => [10, 9, 8, 11, 12, 7, 6, 5, 4, 3];
 
     private static ReadOnlySpan<byte> CalleeSavedOrder => [31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14];
@@ -103,30 +111,30 @@ internal sealed class BundleAssigner
     /// <summary>Fixed operands take their GPR at their instruction for good.</summary>
     private void ReserveFixed()
     {
-        foreach (Mir.MachineBlock block in _liveness.Function.Blocks)
+        foreach (MachineBlock block in _liveness.Function.Blocks)
         {
             int number = _liveness.FirstInstruction[block.Index];
-            foreach (Mir.MachineInstruction instruction in block.Instructions)
+            foreach (MachineInstruction instruction in block.Instructions)
             {
                 ReserveFixed(instruction, number++);
             }
         }
     }
 
-    private void ReserveFixed(Mir.MachineInstruction instruction, int number)
+    private void ReserveFixed(MachineInstruction instruction, int number)
     {
         uint early = 0;
         uint late = 0;
         for (int index = 0; index < instruction.Operands.Length; index++)
         {
-            ref readonly Mir.MachineOperand operand = ref instruction.Operands[index];
-            if (operand.Kind != Mir.MachineOperandKind.VirtualRegister || operand.FixedGpr < 0)
+            ref readonly MachineOperand operand = ref instruction.Operands[index];
+            if (operand.Kind != MachineOperandKind.VirtualRegister || operand.FixedGpr < 0)
             {
                 continue;
             }
 
             late |= operand.IsDef ? 1u << operand.FixedGpr : 0;
-            early |= !operand.IsDef || operand.Role == Mir.OperandRole.EarlyDef || Liveness.IsTied(instruction, index) ? 1u << operand.FixedGpr : 0;
+            early |= !operand.IsDef || operand.Role == OperandRole.EarlyDef || Liveness.IsTied(instruction, index) ? 1u << operand.FixedGpr : 0;
         }
 
         for (uint gprs = early | late; gprs != 0; gprs &= gprs - 1)
@@ -166,32 +174,77 @@ internal sealed class BundleAssigner
         int fresh = FindUnusedCalleeSaved();
         float ownCost = bundle.IsMinimal ? float.PositiveInfinity : bundle.SpillCost;
         int victim = FindVictim(bundle, out float evictionCost);
-        if (victim >= 0 && evictionCost < (fresh >= 0 ? Math.Min(_costs.CalleeSaved, ownCost) : ownCost))
+        if (victim >= 0 && (fresh < 0 || evictionCost < Math.Min(_costs.CalleeSaved, ownCost)))
         {
             Evict(_cheapest);
             Take(bundle, victim);
-        }
-        else if (fresh >= 0 && ownCost >= _costs.CalleeSaved)
-        {
-            Take(bundle, fresh);
-        }
-        else if (victim >= 0 && fresh < 0)
-        {
-            Evict(_cheapest);
-            Take(bundle, victim);
-        }
-        else if (bundle.IsMinimal)
-        {
-            throw new InvalidOperationException($"{_liveness.Function.Name}: no GPR for v{bundle.Ranges[0].Register} at point {bundle.Ranges[0].From}");
         }
         else
         {
-            _parts.Clear();
+            TakeOrSplit(bundle, fresh, ownCost);
+        }
+    }
+
+    /// <summary>Begins using a callee-saved register, if there is one and that is cheaper than to be cut up.</summary>
+    private void TakeOrSplit(Bundle bundle, int fresh, float cost)
+    {
+        float cutCost = 0;
+        bool canCut = bundle.CrossesCall && bundle.Stage == BundleStage.Whole && _callSplitter.TryCut(bundle, out cutCost);
+        if (fresh >= 0 && !IsCheaperThanCalleeSaved(bundle, canCut ? Math.Min(cost, cutCost) : cost))
+        {
+            Take(bundle, fresh);
+            return;
+        }
+
+        if (bundle.IsMinimal)
+        {
+            throw new InvalidOperationException($"{_liveness.Function.Name}: no GPR for v{bundle.Ranges[0].Register} at point {bundle.Ranges[0].From}");
+        }
+
+        _parts.Clear();
+        if (canCut)
+        {
+            _splitter.Split(_callSplitter.Kept, _callSplitter.Rest, _parts);
+        }
+        else
+        {
             _splitter.Split(bundle, _parts);
-            foreach (Bundle part in _parts)
+        }
+
+        EnqueueParts();
+    }
+
+    /// <summary>
+    /// Compares with the price of one more callee-saved register, of which those that were cut up before and are never live together with
+    /// this one would have paid their part.
+    /// </summary>
+    private bool IsCheaperThanCalleeSaved(Bundle bundle, float cost)
+    {
+        bool couldShare = _forgone.IsFree(bundle.Ranges);
+        if (cost + (couldShare ? _forgoneCost : 0) >= _costs.CalleeSaved)
+        {
+            _forgone = new RegisterIntervals();
+            _forgoneCost = 0;
+            return false;
+        }
+
+        if (couldShare)
+        {
+            _forgoneCost += cost;
+            foreach (ref readonly LiveRange range in bundle.Ranges.AsSpan())
             {
-                Enqueue(part);
+                _forgone.Insert(range.From, range.To, null);
             }
+        }
+
+        return true;
+    }
+
+    private void EnqueueParts()
+    {
+        foreach (Bundle part in _parts)
+        {
+            Enqueue(part);
         }
     }
 

@@ -12,7 +12,7 @@ internal readonly record struct Affinity(int First, int Second, float Frequency)
 internal sealed class BundleBuilder
 {
     /// <summary>Bundles of more ranges are not joined any further, so that the merging of sorted ranges stays linear.</summary>
-    private const int MergeLimit = 512;
+    private const int MergeLimit = 128;
 
     private readonly Liveness _liveness;
     private readonly int[] _parent;

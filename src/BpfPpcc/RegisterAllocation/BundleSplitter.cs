@@ -39,6 +39,25 @@ internal sealed class BundleSplitter(Liveness liveness)
         }
     }
 
+    /// <summary>
+    /// Splits a bundle whose registers keep some ranges together and are spilled in the rest. Both ascend by register and point.
+    /// </summary>
+    public void Split(List<LiveRange> kept, List<LiveRange> rest, List<Bundle> parts)
+    {
+        var ranges = kept.ToArray();
+        Array.Sort(ranges, static (a, b) => a.From.CompareTo(b.From));
+        parts.Add(NewBundle(BundleStage.Whole, ranges));
+        int start = 0;
+        for (int end = 1; end <= rest.Count; end++)
+        {
+            if (end == rest.Count || rest[end].Register != rest[start].Register)
+            {
+                Split(NewBundle(BundleStage.Whole, rest.GetRange(start, end - start).ToArray()), parts);
+                start = end;
+            }
+        }
+    }
+
     private static bool IsJoined(Bundle bundle)
     {
         foreach (ref readonly LiveRange range in bundle.Ranges.AsSpan())
@@ -80,7 +99,7 @@ internal sealed class BundleSplitter(Liveness liveness)
             }
         }
 
-        float floor = bundle.FrequencyFloor == 0 ? 2 * liveness.Function.Blocks[0].Frequency : bundle.FrequencyFloor * 10;
+        float floor = bundle.FrequencyFloor == 0 ? 2 * liveness.EntryFrequency : bundle.FrequencyFloor * 10;
         for (; floor < hottest; floor *= 10)
         {
             if (TrySplitHotRuns(bundle, floor, parts))
@@ -120,7 +139,11 @@ internal sealed class BundleSplitter(Liveness liveness)
                         runEnd = EndOfRun(block, floor);
                     }
 
-                    _pieces.Add(new LiveRange(from, to, range.Register));
+                    int entry = EntryPoint(range.Register, from, to);
+                    if (entry < to)
+                    {
+                        _pieces.Add(new LiveRange(entry, to, range.Register));
+                    }
                 }
                 else
                 {
@@ -142,6 +165,30 @@ internal sealed class BundleSplitter(Liveness liveness)
         _rest.Sort(static (a, b) => a.From.CompareTo(b.From));
         AddClusters(_rest.ToArray(), parts);
         return true;
+    }
+
+    /// <summary>
+    /// The point at which a piece can begin: its definition, the beginning of a block, or else the first use from a GPR in the block, or
+    /// the end of the block.
+    /// </summary>
+    private int EntryPoint(int register, int from, int to)
+    {
+        int block = liveness.BlockOf[ProgramPoint.Instruction(from)];
+        if (from == liveness.BlockStart(block))
+        {
+            return from;
+        }
+
+        foreach (Occurrence occurrence in OccurrencesInside(new LiveRange(from, to, register)))
+        {
+            bool canBegin = occurrence.Kind == OccurrenceKind.RegisterUse || (occurrence.IsDef && occurrence.FirstPoint == from);
+            if (canBegin && liveness.BlockOf[occurrence.Instruction] == block)
+            {
+                return occurrence.FirstPoint;
+            }
+        }
+
+        return liveness.BlockEnd(block);
     }
 
     private bool IsHot(int block, float floor) => liveness.Function.Blocks[block].Frequency > floor;

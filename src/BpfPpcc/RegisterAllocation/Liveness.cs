@@ -58,13 +58,16 @@ internal sealed class Liveness
 
     public int InstructionCount => FirstInstruction[^1];
 
+    /// <summary>Positive, so that multiples of it grow.</summary>
+    public float EntryFrequency => Math.Max(Function.Blocks[0].Frequency, 0.001f);
+
     public static Liveness Compute(MachineFunction function) => new(function);
 
     /// <summary>Uses and defs of a virtual register, by ascending instruction.</summary>
     public ReadOnlySpan<Occurrence> OccurrencesOf(int register) =>
         _occurrences.AsSpan(_occurrenceStart[register].._occurrenceStart[register + 1]);
 
-    /// <summary>Those occurrences that may lie in a range; ask <see cref="Occurrence.FirstPoint"/> of the first and last.</summary>
+    /// <summary>The occurrences in a range, and maybe some next to it: compare <see cref="Occurrence.FirstPoint"/>.</summary>
     public ReadOnlySpan<Occurrence> OccurrencesIn(in LiveRange range)
     {
         int low = _occurrenceStart[range.Register];

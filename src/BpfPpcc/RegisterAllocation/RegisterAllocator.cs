@@ -10,10 +10,12 @@ namespace BpfPpcc.RegisterAllocation;
 /// Liveness          uses, defs and live ranges on a line of program points
 /// BundleBuilder     registers that moves join are put together where they are never live at once
 /// BundleAssigner    bundles get GPRs; heavier ones evict lighter ones; what gets none goes to
-///   BundleSplitter    and comes back in pieces, spilled in between
+///   CallSplitter,     is cut at calls, at the borders of loops, between uses,
+///     BundleSplitter  and comes back in pieces, spilled in between
 /// MoveCollector     operands get GPRs; moves between pieces, fixed operands, slots, edges
 /// SpillSlots        slots for spilled registers
 /// ParallelMoves     simultaneous moves become a sequence: edits
+/// EditSimplifier    edits that bring what is there already go
 /// </code>
 /// Allocatable are the volatile r3..r12 and the callee-saved r14..r31 (ELFv2 2.2.1.1); r0 is scratch between instructions, r1, r2 and r13
 /// are never touched. All steps are linear but for logarithms, and the result depends on the input alone.
@@ -35,6 +37,7 @@ public static class RegisterAllocator
         CollectedMoves collected = MoveCollector.Collect(liveness, new ValueLocations(liveness, bundles), splitter.IsSpilled);
         int[] slots = SpillSlots.Assign(liveness, collected.NeedsSlot, groups, out int slotCount);
         AllocationEdit[] edits = ParallelMoves.Sequence(liveness, collected.Moves, slots, ref slotCount);
+        edits = EditSimplifier.Simplify(liveness, collected.OperandGprs, collected.Deleted, edits);
         return new Allocation
         {
             OperandGprs = collected.OperandGprs,

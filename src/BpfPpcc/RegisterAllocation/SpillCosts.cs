@@ -14,7 +14,7 @@ internal sealed class SpillCosts(Liveness liveness)
     private const float InstructionCost = 0.4f;
 
     /// <summary>Saving and restoring a callee-saved register that is not used yet: a store and a load on every way through.</summary>
-    public float CalleeSaved { get; } = 2 * liveness.Function.Blocks[0].Frequency;
+    public float CalleeSaved { get; } = 2 * liveness.EntryFrequency;
 
     /// <summary>Sets size, spill cost and weight of a bundle, and whether it crosses a call.</summary>
     public void Measure(Bundle bundle)
@@ -32,6 +32,36 @@ internal sealed class SpillCosts(Liveness liveness)
         bundle.Size = size;
         bundle.SpillCost = cost;
         bundle.Weight = IsMinimal(bundle) ? float.PositiveInfinity : density / (size + 6);
+    }
+
+    /// <summary>Cost of writing the slot of a register at its definition.</summary>
+    public float StoreCost(int register)
+    {
+        if (liveness.Rematerialization[register] is null)
+        {
+            foreach (Occurrence occurrence in liveness.OccurrencesOf(register))
+            {
+                if (occurrence.IsDef)
+                {
+                    return liveness.Frequency(occurrence.Instruction);
+                }
+            }
+        }
+
+        return 0;
+    }
+
+    /// <summary>Cost of having some ranges, from an index on, in no register.</summary>
+    public float LoadCost(List<LiveRange> ranges, int start)
+    {
+        float cost = 0;
+        float density = 0;
+        for (int index = start; index < ranges.Count; index++)
+        {
+            Measure(ranges[index], ref cost, ref density);
+        }
+
+        return cost;
     }
 
     /// <summary>A def or a use of one instruction: it must have a GPR.</summary>

@@ -88,6 +88,21 @@ internal sealed class FunctionBuilder
         return old;
     }
 
+    public VirtualRegister CompareExchange(VirtualRegister address, VirtualRegister expected, VirtualRegister replacement)
+    {
+        VirtualRegister old = Function.NewRegister();
+        Emit(MachinePseudo.AtomicCompareExchange, MachineOperand.EarlyDef(old), MachineOperand.Use(address), MachineOperand.Use(expected),
+            MachineOperand.Use(replacement), MachineOperand.Immediate(8));
+        return old;
+    }
+
+    public VirtualRegister FrameAddress(int offset)
+    {
+        VirtualRegister result = Function.NewRegister();
+        Emit(Ppc64Opcode.Addi, MachineOperand.Def(result), MachineOperand.Physical(Gpr.R1), MachineOperand.Frame(FrameArea.BpfStack, offset));
+        return result;
+    }
+
     public VirtualRegister Constant(long value)
     {
         VirtualRegister result = Function.NewRegister();
@@ -124,6 +139,17 @@ internal sealed class FunctionBuilder
     {
         VirtualRegister result = Function.NewRegister();
         EmitCall(MachinePseudo.CallExtern, MachineOperand.Def(result, 3), symbol, arguments);
+        return result;
+    }
+
+    /// <summary>A call of a subprogram that receives the pointer to a tail-call count in r8.</summary>
+    public VirtualRegister CallLocal(int symbol, VirtualRegister count, params VirtualRegister[] arguments)
+    {
+        VirtualRegister result = Function.NewRegister();
+        var operands = new List<MachineOperand> { MachineOperand.Def(result, 3), MachineOperand.Address(new SymbolId(symbol), 0) };
+        AddArguments(operands, arguments);
+        operands.Add(MachineOperand.Use(count, 8));
+        Emit(MachinePseudo.CallLocal, operands.ToArray());
         return result;
     }
 

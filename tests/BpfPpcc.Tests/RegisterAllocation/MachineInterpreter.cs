@@ -129,7 +129,8 @@ internal sealed class MachineInterpreter
 
         ulong hash = Hash(instruction, gprs);
         bool isVisible = instruction.ClobbersVolatile || instruction.Opcode == Ppc64Opcode.Std
-            || instruction.Pseudo is MachinePseudo.AtomicReadModifyWrite or MachinePseudo.Return;
+            || instruction.Pseudo is MachinePseudo.AtomicReadModifyWrite or MachinePseudo.AtomicCompareExchange
+                or MachinePseudo.Return or MachinePseudo.TailCallJump;
         _trace = isVisible ? Mix(_trace, hash) : _trace;
         ulong copied = instruction.Pseudo == MachinePseudo.Copy ? Value(operands[1], gprs, 1) : 0;
         if (gprs is not null)

@@ -12,6 +12,7 @@ internal sealed class RandomFunctions
     private readonly FunctionBuilder _builder;
     private readonly List<VirtualRegister> _scope = [];
     private readonly List<(MachineBlock Block, VirtualRegister Value)> _exits = [];
+    private readonly List<VirtualRegister> _entryValues = [];
     private readonly int _pressure;
     private readonly int _callWeight;
     private int _budget;
@@ -57,6 +58,8 @@ internal sealed class RandomFunctions
             Instruction();
         }
 
+        _entryValues.AddRange(_scope);
+
         Region();
         Finish();
     }
@@ -73,7 +76,18 @@ internal sealed class RandomFunctions
         foreach ((MachineBlock block, VirtualRegister value) in _exits)
         {
             _builder.Current = block;
-            _builder.Return(value);
+            switch (_random.Next(4))
+            {
+                case 0:
+                    _builder.Emit(MachinePseudo.TailCallJump, MachineOperand.Use(_entryValues[^1], 12), MachineOperand.Use(value, 3));
+                    break;
+                case 1:
+                    _builder.Emit(MachinePseudo.Unreachable);
+                    break;
+                default:
+                    _builder.Return(value);
+                    break;
+            }
         }
     }
 
@@ -172,6 +186,12 @@ internal sealed class RandomFunctions
             case 7:
                 _scope.Add(_builder.Load(Pick()));
                 break;
+            case 8:
+                _scope.Add(_builder.FrameAddress(-8 * _random.Next(1, 20)));
+                break;
+            case 9:
+                _scope.Add(_builder.CompareExchange(Pick(), Pick(), Pick()));
+                break;
             case >= 16:
                 Call();
                 break;
@@ -183,8 +203,11 @@ internal sealed class RandomFunctions
 
     private void Call()
     {
-        switch (_random.Next(4))
+        switch (_random.Next(5))
         {
+            case 4:
+                _scope.Add(_builder.CallLocal(_random.Next(20), Pick(), PickSome(_random.Next(6))));
+                break;
             case 0:
                 _scope.Add(_builder.CallIndirect(Pick(), PickSome(_random.Next(4))));
                 break;
