@@ -40,7 +40,7 @@ internal sealed class RandomProgram
         Line(".map array type=ARRAY value=12 entries=5");
         Line(".map hash type=HASH value=8 entries=5");
         Line(".map progs type=PROG_ARRAY entries=5");
-        Function(".program main section=xdp result=" + Pick(["s32", "u64", "u8", "void"]), 40);
+        Function(".program main result=" + Pick(["s32", "u64", "u8", "void"]), 40);
         _isSubprogram = true;
         Function(".subprogram callee " + Pick(["static", "global"]) + " result=" + Pick(["s16", "u64"]), 12);
         return _text.ToString();
@@ -169,7 +169,7 @@ internal sealed class RandomProgram
         bool isWide = _random.Next(2) == 0;
         string name = isWide ? "r" : "w";
         int register = Scalar();
-        int count = _random.Next(3) == 0 ? _random.Next(isWide ? 64 : 32) : Pick(isWide ? [32, 48, 56] : [16, 24]);
+        int count = _random.Next(3) == 0 ? _random.Next(isWide ? 64 : 32) : Pick<int>(isWide ? [32, 48, 56] : [16, 24]);
         Line($"{name}{register} {Pick(["<<", ">>"])}= {count}");
         Line($"{name}{register} {Pick(["<<", ">>", "s>>"])}= {count}");
     }
@@ -352,8 +352,6 @@ internal sealed class RandomProgram
     private static string Invariant(long value) => value.ToString(CultureInfo.InvariantCulture);
 
     private T Pick<T>(T[] choices) => choices[_random.Next(choices.Length)];
-
-    private void Line(FormattableString text) => _text.Append(CultureInfo.InvariantCulture, $"{FormattableString.Invariant(text)}\n");
 
     private void Line(string text) => _text.Append(text).Append('\n');
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using BpfPpcc.Ir;
-using BpfPpcc.Optimization;
 using BpfPpcc.Tests.Ir;
 using BpfPpcc.Verification;
 using Xunit;
