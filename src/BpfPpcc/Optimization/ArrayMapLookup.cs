@@ -95,6 +95,7 @@ public static class ArrayMapLookup
         IrInstruction values = builder.Load(64, descriptor, ValuesOffset);
         IrInstruction offset = builder.Binary(IrOpcode.Multiply, 64, key, builder.Constant(map.Stride));
         IrInstruction element = builder.Binary(IrOpcode.Add, 64, values, offset);
+        element.IsNotZero = true;
         builder.Jump(end);
 
         builder.Block = end;

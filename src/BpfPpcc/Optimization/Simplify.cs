@@ -84,19 +84,22 @@ public static class Simplify
     }
 
     /// <summary>
-    /// Where only the low bits count, an extension of them does not, and of the constants that agree in them one stands for all.
+    /// Where only the low bits count, an extension of them does not, and of the constants that agree in them one stands for all. The
+    /// undefined value is 0 to all but calls and phis, which may pass it on to calls.
     /// </summary>
     private static void SimplifyOperands(IrInstruction user, SimplifyContext context)
     {
+        if (IrRules.IsCall(user.Opcode) || user.Opcode is IrOpcode.TailCall or IrOpcode.Return)
+            return;
         for (int i = 0; i < user.Operands.Length; i++)
         {
             int bits = IrRules.OperandBits(user, i);
-            if (bits == 64)
-                continue;
             IrInstruction operand = user.Operands[i];
-            while (operand.Opcode is IrOpcode.ZeroExtend or IrOpcode.SignExtend && operand.Width >= bits)
+            if (operand.Opcode == IrOpcode.Undefined && user.Opcode != IrOpcode.Phi)
+                operand = context.Constant(0);
+            while (bits < 64 && operand.Opcode is IrOpcode.ZeroExtend or IrOpcode.SignExtend && operand.Width >= bits)
                 operand = operand.Operands[0];
-            if (operand.Opcode == IrOpcode.Constant)
+            if (operand.Opcode == IrOpcode.Constant && bits < 64)
                 operand = context.Constant(ConstantFolding.Canonical(operand.Immediate, bits));
             if (operand == user.Operands[i])
                 continue;
@@ -105,7 +108,10 @@ public static class Simplify
         }
     }
 
-    /// <summary>Accesses to the stack count from r10 itself, others take the constant part of their address into the offset.</summary>
+    /// <summary>
+    /// Accesses to the stack count from r10 itself, others take the constant part of their address into the offset; but not where a pointer
+    /// that moves around a loop would then have to be kept beside its successor.
+    /// </summary>
     private static IrInstruction Address(IrInstruction access, SimplifyContext context)
     {
         IrInstruction address = access.Operands[0];
@@ -116,7 +122,8 @@ public static class Simplify
             context.NoteRewrite();
         }
         else if (address is { Opcode: IrOpcode.Add, Operands: [var pointer, { Opcode: IrOpcode.Constant } constant] }
-            && FitsDisplacement(unchecked(access.Immediate + constant.Immediate)))
+            && FitsDisplacement(unchecked(access.Immediate + constant.Immediate))
+            && (pointer.Opcode != IrOpcode.Phi || context.HasOneUse(address)))
         {
             access.Immediate += constant.Immediate;
             access.Operands[0] = pointer;

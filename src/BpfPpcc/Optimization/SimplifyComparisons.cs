@@ -88,16 +88,16 @@ internal static class SimplifyComparisons
         {
             Set(user, user.Condition, 32, x.Operands[0], user.Operands[1], context);
         }
-        else if (user.Condition is IrCondition.Equal or IrCondition.NotEqual)
+        else if ((user.Condition is IrCondition.Equal or IrCondition.NotEqual) && context.HasOneUse(x))
         {
-            return Equality(user, x, c, context);
+            Equality(user, x, c, context);
         }
 
         return null;
     }
 
-    /// <summary>x = c, where x is itself computed.</summary>
-    private static bool? Equality(IrInstruction user, IrInstruction x, long c, SimplifyContext context)
+    /// <summary>x = c, where x is computed for this comparison only.</summary>
+    private static void Equality(IrInstruction user, IrInstruction x, long c, SimplifyContext context)
     {
         int width = user.CompareWidth;
         bool isConstant = x.Operands is [_, { Opcode: IrOpcode.Constant }];
@@ -121,8 +121,6 @@ internal static class SimplifyComparisons
                 SwappedEquality(user, x, c, context);
                 break;
         }
-
-        return null;
     }
 
     /// <summary>Rather the constant with its bytes reversed than the value. Constants that no reversal gives were dealt with before.</summary>
@@ -143,6 +141,8 @@ internal static class SimplifyComparisons
     {
         if (condition is IrCondition.Test or IrCondition.TestZero)
             return c == 0 ? condition == IrCondition.TestZero : null;
+        if (x.IsNotZero && c == 0 && width == 64 && (condition is IrCondition.Equal or IrCondition.NotEqual))
+            return condition == IrCondition.NotEqual;
         int bits = ZeroExtendedFrom(x);
         if (bits < width)
         {

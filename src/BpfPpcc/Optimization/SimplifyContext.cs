@@ -5,6 +5,8 @@ namespace BpfPpcc.Optimization;
 /// <summary>What the rules of <see cref="Simplify"/> need besides the instruction at hand.</summary>
 internal sealed class SimplifyContext(IrFunction function)
 {
+    private readonly int[] _uses = CountUses(function);
+
     public IrLeaves Leaves { get; } = new(function);
 
     public IrReplacements Replacements { get; } = new(function);
@@ -21,6 +23,11 @@ internal sealed class SimplifyContext(IrFunction function)
     public bool IsRewritten { get; set; }
 
     public IrInstruction Constant(long value) => Leaves.Constant(value);
+
+    /// <summary>
+    /// Nobody else uses the value, as the round began. Rules that use its operands in its place would otherwise only lengthen lives.
+    /// </summary>
+    public bool HasOneUse(IrInstruction value) => value.Id < _uses.Length && _uses[value.Id] == 1;
 
     public void NoteRewrite()
     {
@@ -49,5 +56,20 @@ internal sealed class SimplifyContext(IrFunction function)
         Block!.Instructions.Add(instruction);
         HasChanged = true;
         return instruction;
+    }
+
+    private static int[] CountUses(IrFunction function)
+    {
+        var uses = new int[function.InstructionCount];
+        foreach (IrBlock block in function.Blocks)
+        {
+            foreach (IrInstruction instruction in block.Instructions)
+            {
+                foreach (IrInstruction operand in instruction.Operands)
+                    uses[operand.Id]++;
+            }
+        }
+
+        return uses;
     }
 }

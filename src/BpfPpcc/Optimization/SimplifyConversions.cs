@@ -23,6 +23,9 @@ internal static class SimplifyConversions
             IrOpcode.Load when !value.IsSigned && value.Width <= width => value,
             IrOpcode.ByteSwap or IrOpcode.AtomicReadModifyWrite or IrOpcode.AtomicCompareExchange when value.Width <= width => value,
             IrOpcode.And when value.Width == 64 && FitsUnsigned(value.Operands[1], width) => value,
+            IrOpcode.And when value.Width == 64 && value.Operands[1] is { Opcode: IrOpcode.Constant } mask =>
+                context.Rewrite(
+                    extend, IrOpcode.And, 64, value.Operands[0], context.Constant(ConstantFolding.ZeroExtend(width, mask.Immediate))),
             IrOpcode.And when value.Width == 32 && FitsUnsigned(value.Operands[1], width) && value.Operands[0].Type == IrType.I64 =>
                 context.Rewrite(extend, IrOpcode.And, 64, value.Operands[0], value.Operands[1]),
             IrOpcode.ShiftRightLogical when value.Width == 64 && value.Operands[1] is { Opcode: IrOpcode.Constant } count
