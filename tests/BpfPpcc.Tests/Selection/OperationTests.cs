@@ -92,6 +92,9 @@ public sealed class OperationTests
     private static Shape[] ShapesFor(int width) =>
         [.. Enum.GetValues<Shape>().Where(shape => width == 32 || shape is not (Shape.Sum32 or Shape.Complement32 or Shape.Quotient32 or Shape.ShiftedRight32))];
 
+    /// <summary>Every edge meets a plain argument and a third of the other shapes.</summary>
+    private static bool IsChosen(Shape shape, int edge) => shape == Shape.Argument || ((int)shape + edge) % 3 == 0;
+
     /// <summary>Observes all of a value: what it is, what its extensions are, what a store makes of it.</summary>
     private static void Observe(IrBuilder builder, IrInstruction value)
     {
@@ -106,16 +109,12 @@ public sealed class OperationTests
     private static void CompareOnEdges(IrFunction function, TargetDescription target, bool varyBoth)
     {
         MachineFunction selected = SelectionHarness.Select(function, target);
-        foreach (long left in TestValues.Edges)
+        for (int i = 0; i < TestValues.Edges.Length; i++)
         {
-            if (!varyBoth)
-            {
-                SelectionHarness.Compare(function, selected, [(ulong)left, (ulong)left, 0xdead_beef_0000_0001, 0, 0]);
-                continue;
-            }
-
-            foreach (long right in TestValues.Edges)
-                SelectionHarness.Compare(function, selected, [(ulong)left, (ulong)right, 0xdead_beef_0000_0001, 0, 0]);
+            var left = (ulong)TestValues.Edges[i];
+            SelectionHarness.Compare(function, selected, [left, left, 0xdead_beef_0000_0001, 0, 0]);
+            for (int j = i % 4; varyBoth && j < TestValues.Edges.Length; j += 4)
+                SelectionHarness.Compare(function, selected, [left, (ulong)TestValues.Edges[j], 0xdead_beef_0000_0001, 0, 0]);
         }
     }
 
@@ -138,9 +137,10 @@ public sealed class OperationTests
     [MemberData(nameof(BinaryOperations))]
     public void Binary_operations_on_constants(IrOpcode opcode, int width, Ppc64Cpu cpu)
     {
-        foreach (long constant in TestValues.Edges)
+        for (int i = 0; i < TestValues.Edges.Length; i++)
         {
-            foreach (Shape shape in ShapesFor(width))
+            long constant = TestValues.Edges[i];
+            foreach (Shape shape in ShapesFor(width).Where(shape => IsChosen(shape, i)))
             {
                 IrFunction right = SelectionHarness.Build(builder =>
                     Observe(builder, builder.Binary(opcode, width, Make(builder, shape, 0), builder.Constant(constant))));
@@ -156,8 +156,9 @@ public sealed class OperationTests
     [MemberData(nameof(BinaryOperations))]
     public void Binary_operations_on_two_constants(IrOpcode opcode, int width, Ppc64Cpu cpu)
     {
-        foreach (long left in TestValues.Edges)
+        for (int i = 0; i < TestValues.Edges.Length; i += 5)
         {
+            long left = TestValues.Edges[i];
             foreach (long right in TestValues.Edges)
             {
                 IrFunction function = SelectionHarness.Build(builder =>
@@ -221,9 +222,10 @@ public sealed class OperationTests
     [MemberData(nameof(Comparisons))]
     public void Selects_and_branches_on_constants(IrCondition condition, int width)
     {
-        foreach (long constant in TestValues.Edges)
+        for (int i = 0; i < TestValues.Edges.Length; i++)
         {
-            foreach (Shape shape in ShapesFor(width))
+            long constant = TestValues.Edges[i];
+            foreach (Shape shape in ShapesFor(width).Where(shape => IsChosen(shape, i)))
             {
                 foreach (IrFunction function in Conditional(condition, width,
                     builder => Make(builder, shape, 0), builder => builder.Constant(constant)))
