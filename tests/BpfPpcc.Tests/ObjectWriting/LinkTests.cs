@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using BpfPpcc.Elf;
 using Xunit;
 
@@ -32,6 +35,36 @@ public sealed class LinkTests : IDisposable
         Compile(linker, ["-r", "-nostdlib", "example.o", "-o", "again.o"]);
         File.Move(InFolder("again.o"), InFolder("example.o"), overwrite: true);
         Link(linker, "relinked", ["-pie"]);
+    }
+
+    /// <summary>The unwind tables hold at every instruction, not only at calls.</summary>
+    [Fact]
+    public void Gdb_finds_main_and_its_registers_from_every_instruction()
+    {
+        string gdb = Tools.Require("gdb-multiarch");
+        Prepare();
+        Compile("bfd", ["-static", "host.o", "example.o", "-o", "static"]);
+        var start = new ProcessStartInfo(Tools.Require("qemu-ppc64le"), ["-cpu", "power8", "-g", InFolder("socket"), InFolder("static")])
+        {
+            RedirectStandardOutput = true,
+        };
+        using Process qemu = Process.Start(start)!;
+        try
+        {
+            while (!File.Exists(InFolder("socket")) && !qemu.HasExited)
+                Thread.Sleep(10);
+            string setSocket = $"python socket_path = '{InFolder("socket")}'";
+            ToolResult result = Tools.Run(
+                gdb, ["-batch", "-nx", "-ex", setSocket, "-ex", $"source {TestFiles.Here("unwind.py")}", InFolder("static")]);
+            Match summary = Regex.Match(result.Output, @"instructions (\d+) failures (\d+)");
+            Assert.True(summary.Success && summary.Groups[2].Value == "0", result.Output + result.Error);
+            Assert.InRange(int.Parse(summary.Groups[1].Value, CultureInfo.InvariantCulture), 200, 1000);
+        }
+        finally
+        {
+            if (!qemu.HasExited)
+                qemu.Kill();
+        }
     }
 
     private void Prepare()

@@ -79,27 +79,31 @@ static uint64_t get_r2(void)
     return r2;
 }
 
-/* Calls with a pattern in every callee-saved register and in cr2..cr4, and reports which have changed. */
+/*
+ * checked_call(function, ctx, changed): calls with a pattern in every callee-saved register and in cr2..cr4, and stores the bits that have
+ * changed. In assembly, so that its frame can be described to unwinders.
+ */
+uint64_t checked_call(bpfppcc_fn *function, void *ctx, uint64_t *changed);
+__asm__(
+    ".text\n .p2align 4\n .globl checked_call\n .type checked_call,@function\n checked_call: .cfi_startproc\n"
+    "mflr 0\n std 0,16(1)\n mfcr 0\n stw 0,8(1)\n"
+    ".irp n,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n std \\n,\\n*8-256(1)\n .endr\n"
+    "stdu 1,-192(1)\n .cfi_def_cfa_offset 192\n .cfi_offset 65,16\n .cfi_offset 70,8\n"
+    ".irp n,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n .cfi_offset \\n,\\n*8-256\n li \\n,\\n+0x5500\n .endr\n"
+    "std 2,24(1)\n std 5,32(1)\n lis 0,0x00a5\n ori 0,0,0xa000\n mtcrf 0x38,0\n"
+    "mr 12,3\n mr 3,4\n mtctr 12\n bctrl\n ld 2,24(1)\n ld 5,32(1)\n li 12,0\n"
+    ".irp n,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n xori 0,\\n,\\n+0x5500\n or 12,12,0\n .endr\n"
+    "mfcr 0\n rlwinm 0,0,0,8,19\n lis 11,0x00a5\n ori 11,11,0xa000\n xor 0,0,11\n or 12,12,0\n std 12,0(5)\n"
+    "addi 1,1,192\n .cfi_def_cfa_offset 0\n"
+    ".irp n,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n ld \\n,\\n*8-256(1)\n .cfi_restore \\n\n .endr\n"
+    "lwz 0,8(1)\n mtcrf 0x38,0\n ld 0,16(1)\n mtlr 0\n blr\n .cfi_endproc\n .size checked_call,.-checked_call\n");
+
 static uint64_t call(bpfppcc_fn *function, void *ctx, int line)
 {
-    register uint64_t a __asm__("r3") = (uint64_t)ctx;
-    register uint64_t b __asm__("r12") = (uint64_t)function;
-    __asm__ volatile(
-        "stdu 1,-368(1)\n std 2,24(1)\n mfcr 0\n stw 0,40(1)\n"
-        ".irp n,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n li \\n,\\n+0x5500\n .endr\n"
-        "lis 0,0x00a5\n ori 0,0,0xa000\n mtcrf 0x38,0\n"
-        "mtctr 12\n bctrl\n ld 2,24(1)\n li 12,0\n"
-        ".irp n,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n xori 0,\\n,\\n+0x5500\n or 12,12,0\n .endr\n"
-        "mfcr 0\n rlwinm 0,0,0,8,19\n lis 11,0x00a5\n ori 11,11,0xa000\n xor 0,0,11\n or 12,12,0\n"
-        "lwz 0,40(1)\n mtcrf 0x38,0\n addi 1,1,368\n"
-        : "+r"(a), "+r"(b)
-        :
-        : "r0", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r14", "r15", "r16", "r17", "r18", "r19", "r20", "r21", "r22", "r23",
-          "r24", "r25", "r26", "r27", "r28", "r29", "r30", "r31", "lr", "ctr", "cr0", "cr1", "cr2", "cr3", "cr4", "cr5", "cr6", "cr7",
-          "memory");
-    if (b)
+    uint64_t changed, result = checked_call(function, ctx, &changed);
+    if (changed)
         fail(line, "a callee-saved register has changed");
-    return a;
+    return result;
 }
 #define CALL(function, ctx) call(function, ctx, __LINE__)
 
