@@ -218,12 +218,12 @@ public sealed class ObjectWriterTests
     {
         var module = new ModuleBuilder();
         int program = module.AddFunction("p");
-        module.Map(new BpfMap { Index = 0, Name = "theirs", Type = BpfMapType.ARRAY, KeySize = 4, ValueSize = 8, MaxEntries = 1 });
+        module.Map(new BpfMap { Index = 0, Name = "theirs", Type = BpfMapType.ARRAY, KeySize = 4, ValueSize = 8, MaxEntries = 1, IsExtern = true });
         module.Map(new BpfMap { Index = 0, Name = "ours", Type = BpfMapType.ARRAY, KeySize = 4, ValueSize = 8, MaxEntries = 1 });
         SymbolId theirs = module.Symbols.Intern(SymbolKind.ExternData, "theirs");
         module.Add(new MirBuilder("p", isProgram: true, needsToc: true, index: program)
             .Pseudo(MachinePseudo.LoadExternAddress, Def(3), MachineOperand.Address(theirs, 0)).Return());
-        ElfFile file = module.Write(ModuleBuilder.Options with { ExternMaps = ["theirs"] });
+        ElfFile file = module.Write();
         Assert.True(file.Symbols.Single(symbol => symbol.Name == "theirs").IsUndefined);
         Assert.Equal(128, file.FindSection("bpf_maps")!.Contents.Length);
         Assert.Equal(0ul, file.Symbols.Single(symbol => symbol.Name == "ours").Value);
@@ -251,11 +251,11 @@ public sealed class ObjectWriterTests
     {
         var module = new ModuleBuilder();
         module.AddTrivialProgram("p");
-        module.Map(new BpfMap { Index = 0, Name = "half", Type = BpfMapType.ARRAY, ValueSize = 8, MaxEntries = 1 << 20 });
-        module.Map(new BpfMap { Index = 0, Name = "more", Type = BpfMapType.ARRAY, ValueSize = 8, MaxEntries = (1 << 20) + 1 });
-        module.Map(new BpfMap { Index = 0, Name = "rest", Type = BpfMapType.ARRAY, ValueSize = 1, MaxEntries = 1 << 20 });
-        module.Map(new BpfMap { Index = 0, Name = "full", Type = BpfMapType.ARRAY, ValueSize = 1, MaxEntries = 1 });
-        module.Map(new BpfMap { Index = 0, Name = "most", Type = BpfMapType.ARRAY, ValueSize = uint.MaxValue, MaxEntries = uint.MaxValue });
+        module.Map(new BpfMap { Index = 0, Name = "half", Type = BpfMapType.ARRAY, KeySize = 4, ValueSize = 8, MaxEntries = 1 << 20 });
+        module.Map(new BpfMap { Index = 0, Name = "more", Type = BpfMapType.ARRAY, KeySize = 4, ValueSize = 8, MaxEntries = (1 << 20) + 1 });
+        module.Map(new BpfMap { Index = 0, Name = "rest", Type = BpfMapType.ARRAY, KeySize = 4, ValueSize = 1, MaxEntries = 1 << 20 });
+        module.Map(new BpfMap { Index = 0, Name = "full", Type = BpfMapType.ARRAY, KeySize = 4, ValueSize = 1, MaxEntries = 1 });
+        module.Map(new BpfMap { Index = 0, Name = "most", Type = BpfMapType.ARRAY, KeySize = 4, ValueSize = uint.MaxValue, MaxEntries = uint.MaxValue });
         module.Map(new BpfMap { Index = 0, Name = "jmp", Type = BpfMapType.PROG_ARRAY, MaxEntries = 2 });
         ElfFile file = module.Write();
         Assert.Equal((16ul << 20) + 16, file.FindSection(".bss.bpfppcc")!.Size);
