@@ -34,6 +34,7 @@ public sealed class MirCheckerTests
         var function = new MachineFunction
         {
             Name = "f",
+            FunctionIndex = 0,
             Symbol = SymbolId.None,
             IsCallableFromC = true,
             IsProgram = true,

@@ -36,6 +36,7 @@ public sealed class MirPrinterTests
         var function = new MachineFunction
         {
             Name = "f",
+            FunctionIndex = 0,
             Symbol = SymbolId.None,
             IsCallableFromC = true,
             IsProgram = true,
