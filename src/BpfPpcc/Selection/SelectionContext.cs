@@ -252,12 +252,8 @@ internal sealed class SelectionContext(
         _ => ValueFacts.TryConstant(value, out _),
     };
 
-    private bool StaysInEntry(IrInstruction value)
-    {
-        bool takesTwoInstructions = value.Opcode == IrOpcode.SymbolAddress
-            || (value.Opcode == IrOpcode.Constant && !Ppc64Fields.FitsSI16(value.Immediate));
-        return takesTwoInstructions && _loopDepth > 0;
-    }
+    private bool StaysInEntry(IrInstruction value) => _loopDepth > 0 && (value.Opcode == IrOpcode.SymbolAddress
+        || (value.Opcode == IrOpcode.Constant && !Ppc64Fields.FitsSI16(value.Immediate) && !Ppc64Fields.FitsShiftedSI16(value.Immediate)));
 
     private static LeafKey KeyOf(IrInstruction value)
     {

@@ -124,7 +124,7 @@ public sealed class OperationTests
     {
         foreach (Shape left in ShapesFor(width))
         {
-            foreach (Shape right in ShapesFor(width))
+            foreach (Shape right in ShapesFor(width).Where(right => left == Shape.Argument || IsChosen(right, (int)left)))
             {
                 IrFunction function = SelectionHarness.Build(builder =>
                     Observe(builder, builder.Binary(opcode, width, Make(builder, left, 0), Make(builder, right, 1))));
@@ -206,7 +206,7 @@ public sealed class OperationTests
     {
         foreach (Shape left in ShapesFor(width))
         {
-            foreach (Shape right in ShapesFor(width))
+            foreach (Shape right in ShapesFor(width).Where(right => left == Shape.Argument || IsChosen(right, (int)left)))
             {
                 bool isPlain = right == Shape.Argument;
                 foreach (IrFunction function in Conditional(condition, width,
