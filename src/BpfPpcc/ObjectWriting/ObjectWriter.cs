@@ -41,7 +41,7 @@ public sealed class ObjectWriter
         _options = options;
         _target = target;
         _diagnostics = diagnostics;
-        _sections = new OutputSections(_module.DataSections, target);
+        _sections = new OutputSections(_module.DataSections, options.Stem, target);
         _undefined = new UndefinedSymbols(_module);
     }
 

@@ -16,7 +16,8 @@ internal sealed class OutputSections
     private const ulong Data = SHF_ALLOC | SHF_WRITE;
     private const ulong Table = Data | SHF_GNU_RETAIN;
 
-    public OutputSections(ImmutableArray<BpfDataSection> dataSections, TargetDescription target)
+    /// <param name="stem">Of the module. Linkers join sections of one name, and BTF that is joined is no BTF: each object's has a name of its own.</param>
+    public OutputSections(ImmutableArray<BpfDataSection> dataSections, string stem, TargetDescription target)
     {
         bool bigEndian = target.IsBigEndian;
         Text = new SectionBuilder(".text", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, TextSection.FunctionAlignment, bigEndian);
@@ -31,8 +32,8 @@ internal sealed class OutputSections
         Modules = new SectionBuilder("bpf_modules", SHT_PROGBITS, Table, alignment: 8, bigEndian);
         EhFrame = new SectionBuilder(".eh_frame", SHT_PROGBITS, SHF_ALLOC, EhFrameWriter.Alignment, bigEndian);
         Note = new SectionBuilder(".note.bpfppcc", SHT_NOTE, SHF_ALLOC, alignment: 4, bigEndian);
-        Btf = new SectionBuilder(".BTF", SHT_PROGBITS, flags: 0, alignment: 4, bigEndian);
-        BtfExt = new SectionBuilder(".BTF.ext", SHT_PROGBITS, flags: 0, alignment: 4, bigEndian);
+        Btf = new SectionBuilder(".BTF." + stem, SHT_PROGBITS, flags: 0, alignment: 4, bigEndian);
+        BtfExt = new SectionBuilder(".BTF.ext." + stem, SHT_PROGBITS, flags: 0, alignment: 4, bigEndian);
         StackNote = new SectionBuilder(".note.GNU-stack", SHT_PROGBITS, flags: 0, alignment: 1, bigEndian);
     }
 
