@@ -39,7 +39,8 @@ public sealed class IrBuilder
     public IrInstruction Phi(int width, IrInstruction[] operands) => Append(IrOpcode.Phi, width, operands);
 
     /// <summary>An arithmetic operation on two values, of width 32 or 64.</summary>
-    public IrInstruction Binary(IrOpcode opcode, int width, IrInstruction left, IrInstruction right) => Append(opcode, width, [left, right]);
+    public IrInstruction Binary(IrOpcode opcode, int width, IrInstruction left, IrInstruction right) =>
+        Append(opcode, width, [left, right]);
 
     public IrInstruction Negate(int width, IrInstruction value) => Append(IrOpcode.Negate, width, [value]);
 

@@ -44,7 +44,7 @@ internal readonly record struct CallSite(CallKind Kind, int Number, BpfReference
             BpfReference.FunctionCall call => new CallSite(CallKind.Local, call.Function, null),
             BpfReference.ExternCall call => new CallSite(CallKind.Extern, 0, call),
             null when instruction.Src == BpfPseudo.HelperCall => Helper(instruction.Imm),
-            _ => throw new InvalidOperationException($"{function.Name}: the call in slot {slot} passed the structure check without a target"),
+            _ => throw new InvalidOperationException($"{function.Name}: call {slot} passed the structure check without a target"),
         };
     }
 

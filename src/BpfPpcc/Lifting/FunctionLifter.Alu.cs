@@ -68,7 +68,7 @@ internal sealed partial class FunctionLifter
         return width == 32 ? ZeroExtend(32, source) : source;
     }
 
-    /// <summary>ALU64: reverses the bytes. ALU: converts between the host's byte order, which is the object's, and little or big endian.</summary>
+    /// <summary>ALU64: reverses the bytes. ALU: converts between the host's byte order, which is the object's, and a given one.</summary>
     private IrInstruction ByteOrder(BpfInstruction instruction, int width)
     {
         IrInstruction value = Read(instruction.Dst);

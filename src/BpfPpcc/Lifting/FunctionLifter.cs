@@ -208,7 +208,8 @@ internal sealed partial class FunctionLifter
         {
             int width = instruction.Class == BpfClass.JMP32 ? 32 : 64;
             IrInstruction right = Operand(instruction);
-            _builder.Branch(Condition(instruction.JumpCode), width, Read(instruction.Dst), right, _blocks[block.Taken], _blocks[block.Next]);
+            IrCondition condition = Condition(instruction.JumpCode);
+            _builder.Branch(condition, width, Read(instruction.Dst), right, _blocks[block.Taken], _blocks[block.Next]);
         }
     }
 

@@ -4,7 +4,9 @@ using BpfPpcc.Ir;
 
 namespace BpfPpcc.Optimization;
 
-/// <summary>What operations compute from constants. Results of width 32 come sign-extended, which is how constants stand where 32 bits count.</summary>
+/// <summary>
+/// What operations compute from constants. Results of width 32 come sign-extended, which is how constants stand where 32 bits count.
+/// </summary>
 internal static class ConstantFolding
 {
     /// <summary>The low <paramref name="bits"/> bits sign-extended: the one constant that stands for all that agree in them.</summary>

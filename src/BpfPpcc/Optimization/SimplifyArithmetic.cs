@@ -3,7 +3,10 @@ using BpfPpcc.Ir;
 
 namespace BpfPpcc.Optimization;
 
-/// <summary>Rules of <see cref="Simplify"/> for arithmetic. Where an operation has one constant operand, it stands on the right, sign-extended from the width.</summary>
+/// <summary>
+/// Rules of <see cref="Simplify"/> for arithmetic. A constant operand stands on the right, if the operation allows it, and is sign-extended
+/// from the width.
+/// </summary>
 internal static class SimplifyArithmetic
 {
     public static IrInstruction Apply(IrInstruction instruction, SimplifyContext context)
@@ -57,7 +60,8 @@ internal static class SimplifyArithmetic
             case IrOpcode.Add:
                 return c == 0 ? x : Displace(operation, x, c, context);
             case IrOpcode.Subtract:
-                return context.Rewrite(operation, IrOpcode.Add, width, x, context.Constant(ConstantFolding.Canonical(unchecked(-c), width)));
+                IrInstruction negated = context.Constant(ConstantFolding.Canonical(unchecked(-c), width));
+                return context.Rewrite(operation, IrOpcode.Add, width, x, negated);
             case IrOpcode.Multiply:
                 return Multiply(operation, x, c, context);
             case IrOpcode.UnsignedDivide or IrOpcode.UnsignedRemainder or IrOpcode.SignedDivide or IrOpcode.SignedRemainder:
@@ -119,7 +123,8 @@ internal static class SimplifyArithmetic
             case IrOpcode.UnsignedDivide when Log2(c, width) is { } log:
                 return context.Rewrite(divide, IrOpcode.ShiftRightLogical, width, x, context.Constant(log));
             case IrOpcode.UnsignedRemainder when Log2(c, width) != null:
-                return context.Rewrite(divide, IrOpcode.And, width, x, context.Constant(ConstantFolding.Canonical(unchecked(c - 1), width)));
+                IrInstruction mask = context.Constant(ConstantFolding.Canonical(unchecked(c - 1), width));
+                return context.Rewrite(divide, IrOpcode.And, width, x, mask);
             default:
                 return divide;
         }

@@ -123,7 +123,7 @@ internal static class SimplifyComparisons
         }
     }
 
-    /// <summary>Rather the constant with its bytes reversed than the value. Constants that no reversal gives were dealt with before.</summary>
+    /// <summary>Rather the constant with its bytes reversed than the value. Constants that no reversal gives were seen before.</summary>
     private static void SwappedEquality(IrInstruction user, IrInstruction swap, long c, SimplifyContext context)
     {
         IrInstruction value = swap.Operands[0];

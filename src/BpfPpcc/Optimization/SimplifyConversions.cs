@@ -2,7 +2,7 @@ using BpfPpcc.Ir;
 
 namespace BpfPpcc.Optimization;
 
-/// <summary>Rules of <see cref="Simplify"/> for extensions and byte swaps. Their operands were stripped of wider extensions already.</summary>
+/// <summary>Rules of <see cref="Simplify"/> for extensions and byte swaps, whose operands have no wider extensions any more.</summary>
 internal static class SimplifyConversions
 {
     public static IrInstruction Apply(IrInstruction instruction, SimplifyContext context) => instruction.Opcode switch

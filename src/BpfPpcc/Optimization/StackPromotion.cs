@@ -71,7 +71,7 @@ public static class StackPromotion
             _leaves.Commit();
         }
 
-        /// <summary>By block: the slots that may be read before they are written from its start on. Backwards until nothing changes.</summary>
+        /// <summary>By block: the slots that may be read before they are written, from its start on.</summary>
         private ulong[][] SolveLiveness(IrBlock[] order)
         {
             var live = new ulong[_function.BlockCount][];

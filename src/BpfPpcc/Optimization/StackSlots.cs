@@ -31,7 +31,7 @@ internal static class StackSlots
         return slots;
     }
 
-    /// <summary>Collects the accesses; gives the offset from which on others may reach the stack. Above r10 it is not this function's.</summary>
+    /// <summary>Collects the accesses; gives the offset from which on others may reach the stack, at most that of r10.</summary>
     private static long Scan(IrFunction function, SymbolTable symbols, List<IrInstruction> accesses)
     {
         bool hasFunctionPointers = StackExtent.HasFunctionPointers(symbols);

@@ -261,13 +261,16 @@ public sealed class IrCheckerTests
         SymbolId code = call.Symbol;
         IrInstruction external = Find(module, IrOpcode.CallExtern);
         (call.Symbol, external.Symbol) = (external.Symbol, code);
-        Assert.Contains(IrChecker.Check(module), static violation => violation.Contains("call of no function of the module", StringComparison.Ordinal));
-        Assert.Contains(IrChecker.Check(module), static violation => violation.Contains("call of FunctionCode as an extern function", StringComparison.Ordinal));
+        AssertReported(module, "call of no function of the module");
+        AssertReported(module, "call of FunctionCode as an extern function");
         Find(module, IrOpcode.SymbolAddress).Symbol = code;
-        Assert.Contains(IrChecker.Check(module), static violation => violation.Contains("address of FunctionCode", StringComparison.Ordinal));
+        AssertReported(module, "address of FunctionCode");
         call.Symbol = new SymbolId(1000);
-        Assert.Contains(IrChecker.Check(module), static violation => violation.Contains("unknown symbol", StringComparison.Ordinal));
+        AssertReported(module, "unknown symbol");
     }
+
+    private static void AssertReported(IrModule module, string message) =>
+        Assert.Contains(IrChecker.Check(module), violation => violation.Contains(message, StringComparison.Ordinal));
 
     private static IrInstruction Find(IrModule module, IrOpcode opcode) =>
         module.Functions.SelectMany(static function => function.Blocks).SelectMany(static block => block.Instructions)

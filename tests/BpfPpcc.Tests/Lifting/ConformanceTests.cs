@@ -12,7 +12,7 @@ using Xunit;
 
 namespace BpfPpcc.Tests.Lifting;
 
-/// <summary>The programs of the public conformance suites give their published results as SSA form, as lifted and after the passes of each level.</summary>
+/// <summary>The programs of the public conformance suites give their published results in SSA form after the passes of each level.</summary>
 public sealed class ConformanceTests
 {
     [Theory]

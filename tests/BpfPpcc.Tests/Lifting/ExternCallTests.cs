@@ -15,7 +15,8 @@ public sealed class ExternCallTests
             call extern kfunc
             exit
             """);
-        var prototype = new BpfPrototype(new BpfScalar(4, true), [new BpfScalar(4, true), new BpfScalar(1, false), new BpfScalar(8, false)]);
+        BpfScalar[] parameters = [new BpfScalar(4, true), new BpfScalar(1, false), new BpfScalar(8, false)];
+        var prototype = new BpfPrototype(new BpfScalar(4, true), [.. parameters]);
         IrModule module = IrText.Lift(WithPrototype(verified, prototype));
         string[] lines = IrPrinter.Print(module).Split('\n');
         Assert.Equal("    v3 = sext.32 arg0", lines[2]);

@@ -11,7 +11,10 @@ using Xunit;
 
 namespace BpfPpcc.Tests.Lifting;
 
-/// <summary>The kernel's verifier selftests, mostly programs that no sane compiler makes: what has a sound structure lifts and optimizes to well-formed code.</summary>
+/// <summary>
+/// The kernel's verifier selftests, mostly programs that no sane compiler makes: what has a sound structure lifts and optimizes to
+/// well-formed code.
+/// </summary>
 public sealed class SelftestTests
 {
     [Theory]
@@ -31,7 +34,8 @@ public sealed class SelftestTests
         {
             if (entry.GetProperty("insns").ValueKind != JsonValueKind.String)
                 continue;
-            BpfModule source = BytecodeModule.FromBytes(Convert.FromHexString(entry.GetProperty("insns").GetString()!), mapSlots: MapSlots(entry));
+            byte[] code = Convert.FromHexString(entry.GetProperty("insns").GetString()!);
+            BpfModule source = BytecodeModule.FromBytes(code, mapSlots: MapSlots(entry));
             var diagnostics = new DiagnosticBag();
             VerifiedModule? verified = Verifier.Verify(source, new VerifierOptions { NoVerify = true, RawContext = true }, diagnostics);
             if (verified == null || Lifter.Lift(verified, diagnostics) is not { } module)

@@ -66,7 +66,7 @@ internal sealed class RandomProgram
         for (int i = 0; i < length; i++)
             Statement();
         if (_random.Next(2) == 0)
-            Line($"{Name()}0 = {Name()}{Scalar()}".Replace("r0 = w", "r0 = r", StringComparison.Ordinal).Replace("w0 = r", "w0 = w", StringComparison.Ordinal));
+            Line(_random.Next(2) == 0 ? $"r0 = r{Scalar()}" : $"w0 = w{Scalar()}");
         Line("exit");
     }
 
