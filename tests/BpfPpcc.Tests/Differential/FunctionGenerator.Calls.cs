@@ -176,7 +176,7 @@ internal sealed partial class FunctionGenerator
 
         if (_random.Chance(_unit.PercentCallsByRegister))
         {
-            int r = Destination(0);
+            int r = Destination();
             _builder.EmitReference(Slot.LoadImmediate64(r, 0)[0], SlotReferenceKind.FunctionAddress, callee.Index);
             Emit(Slot.CallRegister(r));
             State.Registers[r] = Value.Unknown;
@@ -227,7 +227,7 @@ internal sealed partial class FunctionGenerator
 
         if (_random.Chance(_unit.PercentCallsByRegister))
         {
-            int r = Destination(0);
+            int r = Destination();
             Emit([Slot.MovImm(r, id), Slot.CallRegister(r)]);
             State.Registers[r] = Value.Unknown;
         }

@@ -478,9 +478,9 @@ internal sealed partial class FunctionGenerator
         int size = _random.Pick(1, 2, 4, 8);
         int from = PointerWith(8, isStore: true, isAligned: false);
         Value pointer = State.Registers[from];
-        int low = Math.Max(pointer.Low, -1000);
+        int low = Math.Max(pointer.Low, short.MinValue);
         trips = Math.Min(trips, (pointer.High - low) / size);
-        if (trips == 0 || _pinned.Count(static p => p == 0) < 5)
+        if (trips <= 0 || _pinned.Count(static p => p == 0) < 5)
             return;
         int p = Destination(from);
         Emit([Slot.Mov(p, from), Slot.AddImm(p, low)]);

@@ -319,7 +319,7 @@ internal sealed partial class FunctionGenerator
             Move(r, from);
             Emit([Slot.AddImm(r, mask << shift), Slot.Alu(Sub, true, r, index)]);
         }
-        else if (_random.Coin())
+        else if (r == from || _random.Coin())
         {
             Move(r, from);
             Emit(Slot.Add(r, index));

@@ -306,7 +306,7 @@ internal sealed partial class FunctionGenerator
     /// <summary>A register to write to.</summary>
     private int Destination(int except = -1, int except2 = -1)
     {
-        for (int attempt = 0; ; attempt++)
+        for (int attempt = 0; attempt < 1_000; attempt++)
         {
             int r = _random.Next(10);
             if (!IsFree(r) || r == except || r == except2)
@@ -317,6 +317,8 @@ internal sealed partial class FunctionGenerator
                 continue;
             return r;
         }
+
+        throw new InvalidOperationException("no register is free");
     }
 
     /// <summary>A register that holds a number; makes one if there is none.</summary>

@@ -18,8 +18,10 @@ public sealed class ProgramGeneratorTests
         var sizes = new List<int>();
         var coverage = new Coverage();
         var failures = new List<string>();
-        for (ulong seed = 0; seed < 3_000; seed++)
+        for (ulong seed = ulong.Parse(Environment.GetEnvironmentVariable("S") ?? "0"); seed < (ulong)int.Parse(Environment.GetEnvironmentVariable("N") ?? "3000"); seed++)
         {
+            if (seed % 1000 == 0 || Environment.GetEnvironmentVariable("V") is not null)
+                Console.WriteLine(seed);
             TestUnit unit = ProgramGenerator.Generate(seed, coverage);
             sizes.Add(unit.SlotCount);
             try
@@ -43,6 +45,14 @@ public sealed class ProgramGeneratorTests
         TestContext.Current.TestOutputHelper?.WriteLine($"median {sizes[sizes.Count / 2]} slots, largest {sizes[^1]}\n{coverage.Report()}");
         Assert.Empty(failures);
         Assert.True(sizes[sizes.Count / 2] >= 30);
+    }
+
+    [Fact]
+    public void Show()
+    {
+        TestUnit unit = ProgramGenerator.Generate(ulong.Parse(Environment.GetEnvironmentVariable("SHOW")!));
+        foreach (TestFunction f in unit.Functions)
+            Console.WriteLine(BpfAssemblyPrinter.Print(f, r => r.Kind + "" + r.Target + "+" + r.Addend));
     }
 
     private static string Text(TestUnit unit) => string.Join('\n', unit.Functions.Select(static f => string.Join(' ', f.Slots)));

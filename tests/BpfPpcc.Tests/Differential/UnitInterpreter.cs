@@ -43,7 +43,7 @@ public sealed class UnitInterpreter
         MemoryRegion context = memory.Add("context", bytes);
         MemoryRegion[] variables = [.. _unit.Variables.Select(v => memory.Add(v.IsReadOnly ? "read-only variable" : "variable", [.. v.Contents], !v.IsReadOnly))];
         MemoryRegion[] maps = [.. _unit.Maps.Select(m => memory.Add("map", new byte[128], isWritable: false))];
-        MemoryRegion[] elements = [.. _unit.Maps.Select(m => memory.Add("map value", Strided(m)))];
+        MemoryRegion[] elements = [.. _unit.Maps.Select(m => memory.Add("map value", m.Strided()))];
 
         byte[] code = Link(variables, maps);
         var interpreter = new ReferenceInterpreter(code, memory)
@@ -66,20 +66,6 @@ public sealed class UnitInterpreter
             [.. _unit.Variables.Index().Where(static v => !v.Item.IsReadOnly).Select(v => variables[v.Index].Bytes)],
             [.. _unit.Maps.Index().Where(static m => m.Item.Programs is null).Select(m => elements[m.Index].Bytes)]);
     }
-
-    /// <summary>The elements of an array map at their stride; of a prog array nothing.</summary>
-    public static byte[] Strided(TestMap map)
-    {
-        if (map.Programs is not null)
-            return [];
-        int stride = Stride(map);
-        var bytes = new byte[stride * map.MaxEntries];
-        for (int i = 0; i < map.MaxEntries && (i + 1) * map.ValueSize <= map.Contents.Length; i++)
-            map.Contents.AsSpan(i * map.ValueSize, map.ValueSize).CopyTo(bytes.AsSpan(i * stride));
-        return bytes;
-    }
-
-    private static int Stride(TestMap map) => map.ValueSize + 7 & ~7;
 
     private byte[] Link(MemoryRegion[] variables, MemoryRegion[] maps)
     {
@@ -140,7 +126,7 @@ public sealed class UnitInterpreter
                     throw new BpfFaultException("r1 is no array map");
                 var key = (uint)memory.Load(a[1], 4);
                 bool isInside = key < (uint)_unit.Maps[map].MaxEntries;
-                ulong element = elements[map].Address + key * (ulong)Stride(_unit.Maps[map]);
+                ulong element = elements[map].Address + key * (ulong)_unit.Maps[map].Stride;
                 if (id == 1)
                     return isInside ? element : 0;
                 for (int i = 0; i < _unit.Maps[map].ValueSize && isInside; i++)
