@@ -126,7 +126,7 @@ internal sealed partial class FunctionGenerator
         return first;
     }
 
-    private bool Reaches(Value pointer, int size, bool isStore, bool isAligned)
+    private static bool Reaches(Value pointer, int size, bool isStore, bool isAligned)
     {
         if (!pointer.IsPointer || isStore && pointer.IsReadOnly)
             return false;

@@ -13,27 +13,70 @@ public sealed class GccAgreementTests
     public void Interpreter_and_gcc_agree_on_random_programs()
     {
         TestHost.Require();
-        ulong first = (ulong)int.Parse(Environment.GetEnvironmentVariable("S") ?? "1000000");
-        int n = int.Parse(Environment.GetEnvironmentVariable("N") ?? "60");
+        IReadOnlyList<Difference> differences = TesterOf(static slot => slot).Test(Units(1_000_000, 60), level: 1);
+        Assert.Empty(differences.Select(static d => $"{d.Unit.Name}: {d.Description}"));
+    }
+
+    /// <summary>A wrong operation in the compiled code is found, and little is left of the program that shows it.</summary>
+    [Theory]
+    [InlineData(0x7f, 0xcf, "64-bit shifts to the right are arithmetic")]
+    [InlineData(0x9c, 0x3c, "a 32-bit remainder is a quotient")]
+    [InlineData(0x6d, 0x2d, "a signed comparison is unsigned")]
+    public void A_planted_miscompilation_is_found_and_shrunk(int right, int wrong, string what)
+    {
+        TestHost.Require();
+        DifferentialTester tester = TesterOf(slot => slot.Opcode == right ? slot with { Opcode = (byte)wrong } : slot);
+        IReadOnlyList<Difference> differences = tester.Test(Units(0, 60), level: 1);
+        Assert.True(differences.Count > 0, what);
+        Difference shrunk = new Shrinker(tester).Shrink(differences[0]);
+        string text = DifferenceReport.Text(shrunk);
+        TestContext.Current.TestOutputHelper?.WriteLine(text);
+        Assert.Contains(shrunk.Unit.Functions, f => f.Slots.Any(s => s.Opcode == right));
+        Assert.True(shrunk.Unit.SlotCount <= 15, text);
+    }
+
+    /// <summary>A unit that the compiler refuses is found among the others.</summary>
+    [Fact]
+    public void A_unit_that_does_not_compile_is_found()
+    {
+        TestHost.Require();
+        List<TestUnit> units = Units(0, 20);
+        var tester = new DifferentialTester((IReadOnlyList<TestUnit> all, int _, out string errors) =>
+        {
+            errors = "refused";
+            return all.Contains(units[13]) ? null : CTranslation.Compile(all);
+        });
+        Difference difference = Assert.Single(tester.Test(units, level: 1));
+        Assert.Same(units[13], difference.Unit);
+        Assert.Equal(-1, difference.Input);
+    }
+
+    private static List<TestUnit> Units(ulong first, int count)
+    {
         var units = new List<TestUnit>();
-        for (ulong seed = first; units.Count < n; seed++)
+        for (ulong seed = first; units.Count < count; seed++)
         {
             TestUnit unit = ProgramGenerator.Generate(seed);
             if (unit.SlotCount < 2_000)
                 units.Add(unit);
         }
 
-        IReadOnlyList<UnitRunner.Run> runs = UnitRunner.RunAll(units, CTranslation.Compile(units));
-        var differences = new List<string>();
-        foreach (UnitRunner.Run run in runs)
-        {
-            TestOutcome expected = new UnitInterpreter(units[run.Unit]).Run(units[run.Unit].Inputs[run.Input]);
-            if (run.Failure is not null)
-                differences.Add($"{units[run.Unit].Name}: {run.Failure}");
-            else if (!run.Outcome.Agrees(expected))
-                differences.Add($"{units[run.Unit].Name}, input {run.Input}: r0 0x{run.Outcome.Result:x}, interpreter 0x{expected.Result:x}");
-        }
-
-        Assert.Empty(differences);
+        return units;
     }
+
+    private static DifferentialTester TesterOf(Func<Slot, Slot> change) => new((IReadOnlyList<TestUnit> units, int _, out string errors) =>
+    {
+        errors = "";
+        return CTranslation.Compile([.. units.Select(unit => Changed(unit, change))]);
+    });
+
+    private static TestUnit Changed(TestUnit unit, Func<Slot, Slot> change) => new()
+    {
+        Name = unit.Name,
+        Functions = [.. unit.Functions.Select(f => new TestFunction { Name = f.Name, Place = f.Place, Slots = [.. f.Slots.Select(change)], References = f.References })],
+        Maps = unit.Maps,
+        Variables = unit.Variables,
+        Entry = unit.Entry,
+        Inputs = unit.Inputs,
+    };
 }

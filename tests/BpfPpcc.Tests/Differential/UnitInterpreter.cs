@@ -67,6 +67,22 @@ public sealed class UnitInterpreter
             [.. _unit.Maps.Index().Where(static m => m.Item.Programs is null).Select(m => elements[m.Index].Bytes)]);
     }
 
+    /// <summary>Counts the slots that ran in any run.</summary>
+    public void CountSlots(Coverage coverage)
+    {
+        int at = 0;
+        foreach (TestFunction function in _unit.Functions)
+        {
+            foreach (Slot slot in function.Slots)
+            {
+                if (Executed[at++])
+                    coverage.CountSlot(slot);
+                else if (slot.Opcode != 0)
+                    coverage.Count("slots that never ran");
+            }
+        }
+    }
+
     private byte[] Link(MemoryRegion[] variables, MemoryRegion[] maps)
     {
         var code = new byte[_slots * Slot.Size];

@@ -53,6 +53,9 @@ public static class Toolchain
         string[] all = [.. arguments];
         Outcome outcome = Run(program, all, folder: folder);
         if (outcome.ExitCode != 0)
-            throw new InvalidOperationException($"{program} {string.Join(' ', all)}\n{outcome.Error}");
+            throw new ToolFailedException($"{program} {string.Join(' ', all)}\n{outcome.Error}");
     }
 }
+
+/// <summary>A tool that had to succeed did not.</summary>
+public sealed class ToolFailedException(string message) : Exception(message);
