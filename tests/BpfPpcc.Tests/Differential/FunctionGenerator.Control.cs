@@ -47,7 +47,7 @@ internal sealed partial class FunctionGenerator
         int immediate = _random.Immediate();
         if (_random.Chance(25))
         {
-            int near = NearTo(a);
+            int near = code == 0x4 && _random.Coin() ? SingleBit(a) : NearTo(a);
             JumpIf(_random.Coin() ? Slot.Jump(code, is64, a, near, 0) : Slot.Jump(code, is64, near, a, 0), label, isChoice: true);
             return;
         }
@@ -121,6 +121,14 @@ internal sealed partial class FunctionGenerator
                 break;
         }
 
+        State.Registers[b] = Value.Scalar;
+        return b;
+    }
+
+    private int SingleBit(int except)
+    {
+        int b = Destination(except);
+        Emit(Slot.LoadImmediate64(b, 1UL << _random.Next(64) | 1UL << _random.Between(32, 63)));
         State.Registers[b] = Value.Scalar;
         return b;
     }
@@ -233,8 +241,8 @@ internal sealed partial class FunctionGenerator
     private void Ladder(int depth)
     {
         int cases = _random.Between(3, 8);
-        int t = Destination();
-        int from = Scalar();
+        int from = Fresh();
+        int t = Destination(from);
         Emit([Slot.Mov(t, from), Slot.AluImm(And, Is64(), t, 7)]);
         State.Registers[t] = Value.Scalar;
         _unit.Shape.Count("shape: ladder");

@@ -187,7 +187,7 @@ internal sealed partial class FunctionGenerator
         int first = _pending.Count;
         for (int i = 0; i < statements && _builder.Count < _plan.MaxSlots; i++)
         {
-            if (_pending.Count > first && (!IsReachable || _random.Chance(40)))
+            if (_pending.Count > first && (!IsReachable || _random.Chance(60)))
                 BindPending(_random.Between(first, _pending.Count - 1));
             if (!IsReachable)
                 break;

@@ -162,7 +162,7 @@ public static class ProgramGenerator
     {
         int best = -1;
         TestUnit bestUnit = unit;
-        for (int round = 0; round < 5; round++)
+        for (int round = 0; round < 7; round++)
         {
             var interpreter = new UnitInterpreter(unit);
             foreach (TestInput input in unit.Inputs)

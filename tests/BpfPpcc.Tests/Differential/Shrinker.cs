@@ -19,17 +19,15 @@ public sealed class Shrinker(DifferentialTester tester)
             unit = With(unit, unit.Functions, [unit.Inputs[difference.Input]]);
         if (Failing([unit], difference).Count == 0)
             return difference;
-        int size = 0;
-        while (size != Weight(unit))
+        for (int size = int.MaxValue; Weight(unit) < size;)
         {
             size = Weight(unit);
             unit = RemoveSlots(unit, difference);
-            unit = SimplifyJumps(unit, difference);
+            unit = Simplify(unit, difference);
             unit = Keep(unit, WithoutNops(unit), difference);
             unit = Keep(unit, WithoutUnusedFunctions(unit), difference);
         }
 
-        unit = SimplifyImmediates(unit, difference);
         Difference? last = Failing([unit], difference).FirstOrDefault().Difference;
         return last ?? difference;
     }
@@ -40,81 +38,75 @@ public sealed class Shrinker(DifferentialTester tester)
     {
         for (int chunk = Math.Max(1, unit.SlotCount / 4); chunk >= 1; chunk /= 2)
         {
-            bool isSmaller = true;
-            while (isSmaller)
+            int before;
+            do
             {
-                List<TestUnit> candidates = [];
-                var ranges = new List<(int Function, int From)>();
+                before = Weight(unit);
+                var edits = new List<Func<TestUnit, TestUnit>>();
                 for (int f = 0; f < unit.Functions.Count; f++)
                 {
                     for (int from = 0; from < unit.Functions[f].Slots.Count; from += chunk)
                     {
-                        TestUnit candidate = WithNops(unit, f, from, from + chunk);
-                        if (Weight(candidate) < Weight(unit))
-                        {
-                            candidates.Add(candidate);
-                            ranges.Add((f, from));
-                        }
+                        (int function, int start, int end) = (f, from, from + chunk);
+                        if (Weight(WithNops(unit, f, start, end)) < before)
+                            edits.Add(u => WithNops(u, function, start, end));
                     }
                 }
 
-                int before = Weight(unit);
-                unit = Combine(unit, candidates, ranges, chunk, difference);
-                isSmaller = Weight(unit) < before;
+                unit = Apply(unit, edits, difference);
             }
+            while (Weight(unit) < before);
         }
 
         return unit;
     }
 
-    // Each candidate that still fails is one range that does not matter alone; most often they do not matter together either.
-    private TestUnit Combine(TestUnit unit, List<TestUnit> candidates, List<(int Function, int From)> ranges, int chunk, Difference difference)
+    /// <summary>Jumps always go or never; calls and loads give 1; immediates are 0 or 1.</summary>
+    private TestUnit Simplify(TestUnit unit, Difference difference)
     {
-        List<int> removable = [.. Failing(candidates, difference).Select(static f => f.Index)];
-        for (int take = removable.Count; take >= 1; take = take == 1 ? 0 : take / 2)
+        var edits = new List<Func<TestUnit, TestUnit>>();
+        for (int f = 0; f < unit.Functions.Count; f++)
+        {
+            for (int i = 0; i < unit.Functions[f].Slots.Count; i++)
+            {
+                foreach (Slot simpler in SimplerThan(unit.Functions[f].Slots[i]))
+                {
+                    (int function, int at, Slot slot) = (f, i, simpler);
+                    edits.Add(u => WithSlot(u, function, at, slot));
+                }
+            }
+        }
+
+        return Apply(unit, edits, difference);
+    }
+
+    private static IEnumerable<Slot> SimplerThan(Slot slot)
+    {
+        int kind = slot.Opcode & 7;
+        if (slot.IsJump && !slot.IsUnconditionalJump)
+            yield return Slot.Goto(slot.JumpOffset);
+        if (slot.Opcode is 0x85 or 0x8d)
+            yield return Slot.MovImm(0, 1);
+        if (kind == 1)
+            yield return Slot.MovImm(slot.Dst, 1);
+        if (kind is 4 or 7 && (slot.Opcode & 8) == 0 && slot.Opcode >> 4 is not (0xd or 0x8) && slot.Imm is not (0 or 1))
+        {
+            yield return slot with { Imm = 0 };
+            yield return slot with { Imm = 1 };
+        }
+    }
+
+    // Each edit that alone leaves the fault is one that most often does so together with the others too.
+    private TestUnit Apply(TestUnit unit, List<Func<TestUnit, TestUnit>> edits, Difference difference)
+    {
+        List<int> harmless = [.. Failing([.. edits.Select(edit => edit(unit))], difference).Select(static f => f.Index)];
+        for (int take = harmless.Count; take >= 1; take = take == 1 ? 0 : take / 2)
         {
             TestUnit combined = unit;
-            foreach (int index in removable.Take(take))
-                combined = WithNops(combined, ranges[index].Function, ranges[index].From, ranges[index].From + chunk);
+            foreach (int index in harmless.Take(take))
+                combined = edits[index](combined);
             if (Failing([combined], difference).Count > 0)
                 return combined;
-        }
-
-        return unit;
-    }
-
-    private TestUnit SimplifyJumps(TestUnit unit, Difference difference)
-    {
-        var candidates = new List<TestUnit>();
-        for (int f = 0; f < unit.Functions.Count; f++)
-        {
-            for (int i = 0; i < unit.Functions[f].Slots.Count; i++)
-            {
-                Slot slot = unit.Functions[f].Slots[i];
-                if (slot.IsJump && !slot.IsUnconditionalJump)
-                    candidates.Add(WithSlot(unit, f, i, Slot.Goto(slot.JumpOffset)));
-            }
-        }
-
-        List<(int Index, Difference Difference)> failing = Failing(candidates, difference);
-        return failing.Count > 0 ? candidates[failing[0].Index] : unit;
-    }
-
-    private TestUnit SimplifyImmediates(TestUnit unit, Difference difference)
-    {
-        for (int f = 0; f < unit.Functions.Count; f++)
-        {
-            for (int i = 0; i < unit.Functions[f].Slots.Count; i++)
-            {
-                Slot slot = unit.Functions[f].Slots[i];
-                bool hasImmediate = (slot.Opcode & 7) is 4 or 7 && (slot.Opcode & 8) == 0 && slot.Opcode >> 4 is not (0xd or 0x8) && slot.Imm is not (0 or 1);
-                if (!hasImmediate)
-                    continue;
-                TestUnit[] candidates = [WithSlot(unit, f, i, slot with { Imm = 0 }), WithSlot(unit, f, i, slot with { Imm = 1 })];
-                List<(int Index, Difference Difference)> failing = Failing(candidates, difference);
-                if (failing.Count > 0)
-                    unit = candidates[failing[0].Index];
-            }
         }
 
         return unit;
@@ -190,7 +182,7 @@ public sealed class Shrinker(DifferentialTester tester)
     {
         Slot[] slots = [.. unit.Functions[function].Slots];
         slots[index] = slot;
-        return WithFunction(unit, function, slots, unit.Functions[function].References);
+        return WithFunction(unit, function, slots, [.. unit.Functions[function].References.Where(r => r.Slot != index)]);
     }
 
     /// <summary>Slots of a range become nops, but those that end the function or may not be jumped over.</summary>

@@ -51,6 +51,7 @@ public sealed class UnitInterpreter
             Coverage = coverage,
             StepLimit = StepLimit,
             Helper = (id, arguments) => CallHelper(id, arguments, memory, maps, elements),
+            HelperArity = TestHelpers.Arity,
             ProgramArrayAt = address => ArrayAt(address, maps),
             Packet = (offset, size) => TestHelpers.LoadPacket(bytes, offset, size),
         };
@@ -158,6 +159,16 @@ public sealed class UnitInterpreter
 public static class TestHelpers
 {
     public const int Mix1 = 900, Mix2 = 901, Mix3 = 902, Mix4 = 903, Mix5 = 904, Memory = 905, Clobber = 906, Read8 = 907;
+
+    public static int Arity(int id) => id switch
+    {
+        1 => 2,
+        2 => 4,
+        >= Mix1 and <= Mix5 => id - Mix1 + 1,
+        Memory => 3,
+        Read8 => 1,
+        _ => 0,
+    };
 
     public static ulong Call(int id, ReadOnlySpan<ulong> a, InterpreterMemory memory) => id switch
     {

@@ -85,7 +85,7 @@ public static class CTranslation
     }
 
     /// <summary>Translates and compiles.</summary>
-    public static byte[] Compile(IReadOnlyList<TestUnit> units)
+    public static byte[] Compile(IReadOnlyList<TestUnit> units, int optimizationLevel = 1)
     {
         string folder = Directory.CreateDirectory(Path.Combine(TestPaths.Temporary, $"c{Guid.NewGuid():N}")).FullName;
         try
@@ -93,7 +93,7 @@ public static class CTranslation
             File.WriteAllText(Path.Combine(folder, "units.c"), Translate(units));
             Toolchain.RunChecked(
                 Toolchain.Gcc,
-                ["-c", "-O1", "-w", "-fno-pie", "-fwrapv", "-fno-strict-aliasing", "-fno-tree-vrp", "-I", Path.Combine(TestPaths.Execution, "Host"), "units.c", "-o", "units.o"],
+                ["-c", $"-O{optimizationLevel}", "-w", "-fno-pie", "-fwrapv", "-fno-strict-aliasing", "-fno-tree-vrp", "-I", Path.Combine(TestPaths.Execution, "Host"), "units.c", "-o", "units.o"],
                 folder);
             return File.ReadAllBytes(Path.Combine(folder, "units.o"));
         }

@@ -131,5 +131,16 @@ public sealed class TestUnit
 
     public required IReadOnlyList<TestInput> Inputs { get; init; }
 
+    /// <summary>The unit with every slot changed in some way.</summary>
+    public TestUnit WithSlots(Func<Slot, Slot> change) => new()
+    {
+        Name = Name,
+        Functions = [.. Functions.Select(f => new TestFunction { Name = f.Name, Place = f.Place, Slots = [.. f.Slots.Select(change)], References = f.References })],
+        Maps = Maps,
+        Variables = Variables,
+        Entry = Entry,
+        Inputs = Inputs,
+    };
+
     public int SlotCount => Functions.Sum(static f => f.Slots.Count);
 }
