@@ -264,6 +264,8 @@ internal sealed class RandomFunction
         IrInstruction address = Address(out long offset);
         int width = 8 << _random.Next(4);
         IrInstruction load = _builder.Load(width, address, offset, width < 64 && _random.Next(3) == 0, _random.Next(8) == 0);
+        if (_random.Next(4) == 0)
+            _builder.Store(width, address, offset, Of(width));
         return (_random.Next(4), width) switch
         {
             (0, > 8) => _builder.ByteSwap(width, load),
