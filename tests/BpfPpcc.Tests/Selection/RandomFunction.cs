@@ -202,7 +202,11 @@ internal sealed class RandomFunction
         if (choice < 17)
             return MaskOrShift();
         if (choice < 20)
-            return _random.Next(2) == 0 ? _builder.ZeroExtend(8 << _random.Next(3), Pick()) : _builder.SignExtend(8 << _random.Next(3), Pick());
+        {
+            int from = 8 << _random.Next(3);
+            return _random.Next(2) == 0 ? _builder.ZeroExtend(from, Pick()) : _builder.SignExtend(from, Pick());
+        }
+
         switch (choice)
         {
             case 20:

@@ -8,7 +8,7 @@ namespace BpfPpcc.Tests.Selection;
 public sealed class RotateChainTests
 {
     private static readonly int[] s_counts = [0, 1, 3, 8, 24, 31, 32, 33, 40, 56, 63];
-    private static readonly ulong[] s_values = [ulong.MaxValue, 0x8000_0001_8000_0001, 0x0123_4567_89ab_cdef];
+    private static readonly ulong[] s_values = [0x5555_5555_aaaa_aaaa, 0xaaaa_aaab_5555_5555, 0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3211];
 
     [Theory]
     [InlineData(IrOpcode.ShiftLeft, 64)]
@@ -23,13 +23,19 @@ public sealed class RotateChainTests
         {
             for (int lowest = 0; lowest < width; lowest += 3)
             {
-                Check(builder => Observe(builder, lowest, width, static (_, value) => value, shift, count, maskLast: true));
-                Check(builder => Observe(builder, lowest, width, static (b, value) => b.ZeroExtend(32, value), shift, count, maskLast: true));
-                Check(builder => Observe(builder, lowest, width, static (_, value) => value, shift, count, maskLast: false));
-                Check(builder => Observe(builder, lowest, width, static (b, value) => b.ZeroExtend(16, value), shift, count, maskLast: false));
+                Check(builder => Observe(builder, lowest, width, Plain, shift, count, maskLast: true));
+                Check(builder => Observe(builder, lowest, width, Word, shift, count, maskLast: true));
+                Check(builder => Observe(builder, lowest, width, Plain, shift, count, maskLast: false));
+                Check(builder => Observe(builder, lowest, width, Halfword, shift, count, maskLast: false));
             }
         }
     }
+
+    private static IrInstruction Plain(IrBuilder builder, IrInstruction value) => value;
+
+    private static IrInstruction Word(IrBuilder builder, IrInstruction value) => builder.ZeroExtend(32, value);
+
+    private static IrInstruction Halfword(IrBuilder builder, IrInstruction value) => builder.ZeroExtend(16, value);
 
     /// <summary>Stores one chain for every run of ones from a lowest bit on.</summary>
     private static void Observe(IrBuilder builder, int lowest, int width, Func<IrBuilder, IrInstruction, IrInstruction> prepare,
@@ -63,13 +69,15 @@ public sealed class RotateChainTests
     [InlineData(64)]
     public void Counts_with_just_enough_and_too_many_bits(int width)
     {
-        foreach (IrOpcode shift in (IrOpcode[])[IrOpcode.ShiftLeft, IrOpcode.ShiftRightLogical, IrOpcode.ShiftRightArithmetic, IrOpcode.RotateLeft])
+        IrOpcode[] shifts = [IrOpcode.ShiftLeft, IrOpcode.ShiftRightLogical, IrOpcode.ShiftRightArithmetic, IrOpcode.RotateLeft];
+        foreach (IrOpcode shift in shifts)
         {
             for (int countBits = 3; countBits < 10; countBits++)
             {
                 IrFunction function = SelectionHarness.Build(builder =>
                 {
-                    IrInstruction count = builder.Binary(IrOpcode.ShiftRightLogical, 64, builder.Leaves.Argument(1), builder.Constant(64 - countBits));
+                    IrInstruction unused = builder.Constant(64 - countBits);
+                    IrInstruction count = builder.Binary(IrOpcode.ShiftRightLogical, 64, builder.Leaves.Argument(1), unused);
                     IrInstruction shifted = builder.Binary(shift, width, builder.Leaves.Argument(0), count);
                     builder.Return(width == 32 ? builder.ZeroExtend(32, shifted) : shifted);
                 });
