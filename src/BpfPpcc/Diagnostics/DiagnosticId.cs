@@ -49,6 +49,11 @@ public enum DiagnosticId
     ConstantDivisionByZero = 1012,
     ConstantShiftOutOfRange = 1013,
     StackTooLarge = 1014,
+    StackAboveFrame = 1015,
+    ReferenceUnresolved = 1016,
+    ProgramTooLarge = 1017,
+    AddressSpaceCastUnsupported = 1018,
+    CallbackDepthExceeded = 1019,
 
     // 1100-1199 pointer classes
     ContextPointerAmbiguous = 1100,

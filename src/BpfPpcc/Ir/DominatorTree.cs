@@ -48,7 +48,7 @@ public sealed class DominatorTree
         return number == 0 ? null : _depthFirst[_dominator[number]];
     }
 
-    /// <summary>Every path to <paramref name="b"/> goes through <paramref name="a"/> (a block dominates itself). Both are reachable.</summary>
+    /// <summary>Every path to <paramref name="b"/> goes through <paramref name="a"/>, as a block itself does. Both are reachable.</summary>
     public bool Dominates(IrBlock a, IrBlock b) => _treeNumber[a.Id] <= _treeNumber[b.Id] && _treeNumber[b.Id] <= _treeLast[a.Id];
 
     private int WalkDepthFirst(IrFunction function, IrBlock[] reversePostorder)

@@ -35,8 +35,12 @@ public sealed class IrBuilder
 
     public IrInstruction Constant(long value) => Leaves.Constant(value);
 
+    /// <summary>One operand per predecessor that the block has now.</summary>
+    public IrInstruction Phi(int width, IrInstruction[] operands) => Append(IrOpcode.Phi, width, operands);
+
     /// <summary>An arithmetic operation on two values, of width 32 or 64.</summary>
-    public IrInstruction Binary(IrOpcode opcode, int width, IrInstruction left, IrInstruction right) => Append(opcode, width, [left, right]);
+    public IrInstruction Binary(IrOpcode opcode, int width, IrInstruction left, IrInstruction right) =>
+        Append(opcode, width, [left, right]);
 
     public IrInstruction Negate(int width, IrInstruction value) => Append(IrOpcode.Negate, width, [value]);
 

@@ -26,19 +26,6 @@ public static class IrEdges
             DropLost(block, isPresent);
     }
 
-    /// <summary>The block has one phi operand less: the one for <paramref name="predecessor"/>, which it loses.</summary>
-    public static void RemovePredecessor(IrBlock block, IrBlock predecessor)
-    {
-        int index = block.Predecessors.IndexOf(predecessor);
-        block.Predecessors.RemoveAt(index);
-        foreach (IrInstruction phi in block.Instructions)
-        {
-            if (phi.Opcode != IrOpcode.Phi)
-                break;
-            phi.Operands = [.. phi.Operands.AsSpan(0, index), .. phi.Operands.AsSpan(index + 1)];
-        }
-    }
-
     /// <summary>The edge from <paramref name="from"/> to the block is from now on one from <paramref name="to"/>.</summary>
     public static void ReplacePredecessor(IrBlock block, IrBlock from, IrBlock to) =>
         block.Predecessors[block.Predecessors.IndexOf(from)] = to;

@@ -32,6 +32,9 @@ public sealed class IrInstruction
     /// <summary>For memory operations: see the opcode.</summary>
     public bool IsOrdered { get; set; }
 
+    /// <summary>The value is not 0, in any run: the address of something that exists.</summary>
+    public bool IsNotZero { get; set; }
+
     public long Immediate { get; set; }
 
     public SymbolId Symbol { get; set; } = SymbolId.None;

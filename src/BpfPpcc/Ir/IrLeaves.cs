@@ -6,7 +6,7 @@ namespace BpfPpcc.Ir;
 /// The operands without operands of one function: constants, addresses, arguments, the undefined value. They stand once each at the head
 /// of the entry block, so that they dominate everything and two equal ones are the same object.
 /// </summary>
-/// <remarks>New ones are kept aside until <see cref="Commit"/>, because inserting at the head of a long block one by one is quadratic.</remarks>
+/// <remarks>New ones are kept aside until <see cref="Commit"/>: inserting at the head of a long block one by one is quadratic.</remarks>
 public sealed class IrLeaves
 {
     private readonly IrFunction _function;

@@ -78,7 +78,10 @@ public enum IrOpcode : byte
     /// <summary>Operand 1: value; Atomic says the operation; Width 32 or 64. Gives the old value, zero-extended, I64. Full barrier on both sides if IsOrdered, relaxed else.</summary>
     AtomicReadModifyWrite,
 
-    /// <summary>Operand 1: expected, operand 2: replacement, low Width bits of each; Width 32 or 64. Gives the old value, zero-extended, I64. Full barrier on both sides.</summary>
+    /// <summary>
+    /// Operand 1: expected, operand 2: replacement, low Width bits of each; Width 32 or 64. Gives the old value, zero-extended, I64. Full
+    /// barrier on both sides.
+    /// </summary>
     AtomicCompareExchange,
 
     // Calls. Operands: the arguments, at most five, for r1, r2, ... Give r0, I64.

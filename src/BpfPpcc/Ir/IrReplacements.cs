@@ -18,7 +18,7 @@ public sealed class IrReplacements
     /// <summary>At least one replacement was noted.</summary>
     public bool Any { get; private set; }
 
-    /// <summary>All uses of <paramref name="value"/> are to become uses of <paramref name="by"/>; the instruction itself goes away.</summary>
+    /// <summary>Uses of <paramref name="value"/> are to become uses of <paramref name="by"/>; the instruction itself goes away.</summary>
     public void Replace(IrInstruction value, IrInstruction by)
     {
         by = Resolve(by);

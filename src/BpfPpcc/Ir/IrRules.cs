@@ -1,6 +1,6 @@
 namespace BpfPpcc.Ir;
 
-/// <summary>What one instruction must look like, apart from its place: the part of the form's rules that the builder and the checker share.</summary>
+/// <summary>What one instruction must look like, apart from its place: the rules that the builder and the checker share.</summary>
 public static class IrRules
 {
     private const int MaxArguments = 5;

@@ -26,7 +26,7 @@ public sealed class LoopNest
     /// <summary>How many loops the block lies in; 0 outside of all.</summary>
     public int Depth(IrBlock block) => _depth[block.Id];
 
-    /// <summary>The header of the innermost loop around the block, for a header that of the next loop outwards; null if there is none.</summary>
+    /// <summary>The header of the innermost loop around the block, for a header that of the next loop outwards, or null.</summary>
     public IrBlock? Header(IrBlock block) => _header[block.Id];
 
     private static bool IsHeader(IrBlock block, DominatorTree dominators)

@@ -26,7 +26,7 @@ internal sealed class CallGraph
     public bool[] IsAddressTaken { get; }
 
     /// <summary>
-    /// By function: it, or a function that it calls directly, makes a tail call. A callback is called by C code, and its tail calls are its own.
+    /// By function: it, or a function that it calls directly, makes a tail call. C code calls callbacks: their tail calls are their own.
     /// </summary>
     public bool[] ReachesTailCall { get; }
 

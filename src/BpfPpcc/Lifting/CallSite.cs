@@ -21,9 +21,6 @@ internal enum CallKind
 
     /// <summary>The function that a register says.</summary>
     Indirect,
-
-    /// <summary>Nothing that loading resolved.</summary>
-    Unknown,
 }
 
 /// <summary>A call instruction with what loading found out about it.</summary>
@@ -47,7 +44,7 @@ internal readonly record struct CallSite(CallKind Kind, int Number, BpfReference
             BpfReference.FunctionCall call => new CallSite(CallKind.Local, call.Function, null),
             BpfReference.ExternCall call => new CallSite(CallKind.Extern, 0, call),
             null when instruction.Src == BpfPseudo.HelperCall => Helper(instruction.Imm),
-            _ => new CallSite(CallKind.Unknown, 0, null),
+            _ => throw new InvalidOperationException($"{function.Name}: call {slot} passed the structure check without a target"),
         };
     }
 
@@ -67,7 +64,7 @@ internal readonly record struct CallSite(CallKind Kind, int Number, BpfReference
         CallKind.TailCall => First(3),
         CallKind.Local => localArguments[Number],
         CallKind.Extern => First(Extern!.Prototype is { } prototype ? Math.Min(5, prototype.Parameters.Length) : 5),
-        CallKind.Indirect or CallKind.Unknown => AllArguments,
+        CallKind.Indirect => AllArguments,
     };
 
     private static CallSite Helper(int id) => new(id == BpfHelpers.TailCall ? CallKind.TailCall : CallKind.Helper, id, null);

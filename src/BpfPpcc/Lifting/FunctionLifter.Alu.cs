@@ -6,11 +6,11 @@ namespace BpfPpcc.Lifting;
 /// <summary>Arithmetic, moves and byte order (RFC 9669, 4.1 and 4.2).</summary>
 internal sealed partial class FunctionLifter
 {
-    private void LiftAlu(BpfInstruction instruction, int slot, int width)
+    private void LiftAlu(BpfInstruction instruction, int width)
     {
         IrInstruction value = instruction.AluCode switch
         {
-            BpfAluCode.MOV => Move(instruction, slot, width),
+            BpfAluCode.MOV => Move(instruction, width),
             BpfAluCode.END => ByteOrder(instruction, width),
             BpfAluCode.NEG => Arithmetic(instruction, width, Read(instruction.Dst), _builder.Constant(0)),
             BpfAluCode.ADD or BpfAluCode.SUB or BpfAluCode.MUL or BpfAluCode.DIV or BpfAluCode.OR or BpfAluCode.AND or BpfAluCode.LSH
@@ -60,17 +60,15 @@ internal sealed partial class FunctionLifter
         _ => null,
     };
 
-    private IrInstruction Move(BpfInstruction instruction, int slot, int width)
+    private IrInstruction Move(BpfInstruction instruction, int width)
     {
         IrInstruction source = Operand(instruction);
-        if (instruction.Source == BpfSource.X && instruction.Offset is 8 or 16 or 32)
+        if (instruction.Offset != 0)
             source = SignExtend(instruction.Offset, source);
-        else if (instruction.Offset != 0)
-            Unsupported(slot, "Casts between address spaces (addr_space_cast) are not supported");
         return width == 32 ? ZeroExtend(32, source) : source;
     }
 
-    /// <summary>ALU64: reverses the bytes. ALU: converts between the host's byte order, which is the object's, and little or big endian.</summary>
+    /// <summary>ALU64: reverses the bytes. ALU: converts between the host's byte order, which is the object's, and a given one.</summary>
     private IrInstruction ByteOrder(BpfInstruction instruction, int width)
     {
         IrInstruction value = Read(instruction.Dst);

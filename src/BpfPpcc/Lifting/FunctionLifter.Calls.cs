@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using BpfPpcc.Bpf;
 using BpfPpcc.Ir;
 using BpfPpcc.Loading;
 using BpfPpcc.Symbols;
@@ -20,7 +19,6 @@ internal sealed partial class FunctionLifter
             CallKind.Local => _builder.CallLocal(_context.Forms[call.Number].Code, arguments),
             CallKind.Extern => ExternCall(call.Extern!, arguments),
             CallKind.Indirect => _builder.CallIndirect([Read(_function.Instructions[slot].Dst), .. arguments]),
-            CallKind.Unknown => UnknownCall(slot),
         };
         ClobberArguments();
         Write(0, result);
@@ -51,14 +49,6 @@ internal sealed partial class FunctionLifter
         for (int i = 0; i < Math.Min(arguments.Length, parameters.Length); i++)
             arguments[i] = CFront.Extend(_builder, parameters[i], arguments[i]);
         return _builder.CallExtern(_context.Symbols.Intern(SymbolKind.ExternFunction, callee.Name), arguments);
-    }
-
-    private IrInstruction UnknownCall(int slot)
-    {
-        BpfInstruction instruction = _function.Instructions[slot];
-        string what = instruction.Src == BpfPseudo.KfuncCall ? "a kernel function by its BTF id" : "something that no relocation names";
-        Unsupported(slot, $"This call is of {what}");
-        return _builder.Leaves.Undefined();
     }
 
     private void ClobberArguments()

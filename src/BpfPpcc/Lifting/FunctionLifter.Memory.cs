@@ -1,4 +1,5 @@
 using BpfPpcc.Bpf;
+using BpfPpcc.Diagnostics;
 using BpfPpcc.Ir;
 using BpfPpcc.Loading;
 using BpfPpcc.Symbols;
@@ -70,17 +71,12 @@ internal sealed partial class FunctionLifter
 
     private void LiftLoadImmediate64(BpfInstruction instruction, int slot)
     {
-        IrInstruction value;
-        if (_function.References.TryGetValue(slot, out BpfReference? reference))
-            value = Reference(reference, slot);
-        else if (instruction.Src == 0)
-            value = _builder.Constant((long)((ulong)_function.Instructions[slot + 1].Imm << 32 | (uint)instruction.Imm));
-        else
-            value = Unresolved(slot);
-        Write(instruction.Dst, value);
+        long immediate = (long)((ulong)_function.Instructions[slot + 1].Imm << 32 | (uint)instruction.Imm);
+        bool isAddress = _function.References.TryGetValue(slot, out BpfReference? reference);
+        Write(instruction.Dst, isAddress ? Reference(reference!) : _builder.Constant(immediate));
     }
 
-    private IrInstruction Reference(BpfReference reference, int slot)
+    private IrInstruction Reference(BpfReference reference)
     {
         SymbolTable symbols = _context.Symbols;
         switch (reference)
@@ -97,15 +93,8 @@ internal sealed partial class FunctionLifter
             case BpfReference.ExternAddress external:
                 return _builder.Leaves.SymbolAddress(symbols.Intern(SymbolKind.ExternData, external.Name), 0);
             default:
-                return Unresolved(slot);
+                throw new InvalidOperationException($"{_function.Name}: {reference} passed the structure check as an address");
         }
-    }
-
-    private IrInstruction Unresolved(int slot)
-    {
-        Unsupported(slot, "This 64-bit immediate refers to something that no relocation names",
-            "File descriptors and map indices mean nothing outside of the process that made them; compile from C or with relocations");
-        return _builder.Leaves.Undefined();
     }
 
     /// <summary>
@@ -115,7 +104,11 @@ internal sealed partial class FunctionLifter
     private void LiftLegacyLoad(BpfInstruction instruction, int slot, int block)
     {
         if (_context.CallGraph.IsCalled[_function.Index])
-            Unsupported(slot, "LD_ABS and LD_IND end the program when they fail, and cannot stand in a function that others call");
+        {
+            _context.Error(DiagnosticId.InstructionUnsupported, _function, slot,
+                "LD_ABS and LD_IND end the program when they fail, and cannot stand in a function that others call",
+                "Use bpf_skb_load_bytes there, or a program of its own");
+        }
 
         SymbolId helper = _context.Symbols.Intern(SymbolKind.ExternFunction, $"bpf_helper_skb_load_helper_{Bits(instruction)}");
         IrInstruction result = _builder.CallExtern(helper, [Read(ContextOfLegacyLoads), LegacyOffset(instruction)]);

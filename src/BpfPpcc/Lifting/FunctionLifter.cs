@@ -1,5 +1,4 @@
 using BpfPpcc.Bpf;
-using BpfPpcc.Diagnostics;
 using BpfPpcc.Ir;
 using BpfPpcc.Loading;
 using BpfPpcc.Verification;
@@ -153,10 +152,10 @@ internal sealed partial class FunctionLifter
         switch (instruction.Class)
         {
             case BpfClass.ALU:
-                LiftAlu(instruction, slot, 32);
+                LiftAlu(instruction, 32);
                 break;
             case BpfClass.ALU64:
-                LiftAlu(instruction, slot, 64);
+                LiftAlu(instruction, 64);
                 break;
             case BpfClass.LD when instruction.IsLoadImmediate64:
                 LiftLoadImmediate64(instruction, slot);
@@ -209,7 +208,8 @@ internal sealed partial class FunctionLifter
         {
             int width = instruction.Class == BpfClass.JMP32 ? 32 : 64;
             IrInstruction right = Operand(instruction);
-            _builder.Branch(Condition(instruction.JumpCode), width, Read(instruction.Dst), right, _blocks[block.Taken], _blocks[block.Next]);
+            IrCondition condition = Condition(instruction.JumpCode);
+            _builder.Branch(condition, width, Read(instruction.Dst), right, _blocks[block.Taken], _blocks[block.Next]);
         }
     }
 
@@ -249,7 +249,4 @@ internal sealed partial class FunctionLifter
         BpfSource.K => _builder.Constant(instruction.Imm),
         BpfSource.X => Read(instruction.Src),
     };
-
-    private void Unsupported(int slot, string what, string? help = null) =>
-        _context.Error(DiagnosticId.InstructionUnsupported, _function, slot, what, help);
 }

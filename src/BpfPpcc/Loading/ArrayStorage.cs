@@ -3,7 +3,7 @@ using BpfPpcc.Bpf;
 
 namespace BpfPpcc.Loading;
 
-/// <summary>Which ARRAY maps bring the storage of their elements with them, and may therefore be read inline (object-abi.md, Maps).</summary>
+/// <summary>Which ARRAY maps bring the storage of their elements, and may therefore be read inline (object-abi.md, Maps).</summary>
 public static class ArrayStorage
 {
     /// <summary>Bytes of element storage that one object brings at most; what does not fit is left to the runtime.</summary>
