@@ -4,10 +4,10 @@ using BpfPpcc.Mir;
 namespace BpfPpcc.Selection;
 
 /// <summary>
-/// Which machine blocks an IR function becomes, decided before anything is selected: an IR block becomes one, and a few more for each of its
-/// tail calls; an edge from a block with several successors to a block with several predecessors that carries values gets a block of its own.
-/// Indices follow the reverse postorder of the IR blocks. All tables are indexed by IR block id, those of edges by twice that plus the
-/// index of the target.
+/// Which machine blocks an IR function becomes, decided before anything is selected: an IR block becomes one, and a few more for each of
+/// its tail calls; an edge from a block with several successors to a block with several predecessors that carries values gets a block of
+/// its own. Indices follow the reverse postorder of the IR blocks. All tables are indexed by IR block id, those of edges by twice that
+/// plus the index of the target.
 /// </summary>
 internal sealed class BlockLayout
 {
@@ -25,7 +25,8 @@ internal sealed class BlockLayout
     private readonly int[] _splitBlocks;
     private readonly int[] _predecessorIndices;
 
-    public BlockLayout(IrFunction function, IrBlock[] reversePostorder, LoopNest loops, ValueFacts facts, IrModule module, MachineFunction result)
+    public BlockLayout(
+        IrFunction function, IrBlock[] reversePostorder, LoopNest loops, ValueFacts facts, IrModule module, MachineFunction result)
     {
         _loops = loops;
         _firstBlocks = new int[function.BlockCount];

@@ -115,9 +115,11 @@ internal sealed class SelectionContext(
 
     public VirtualRegister NewRegister() => Result.NewRegister();
 
-    public void Emit(Ppc64Opcode opcode, params MachineOperand[] operands) => _rule.Add(new MachineInstruction(opcode, _position, operands));
+    public void Emit(Ppc64Opcode opcode, params MachineOperand[] operands) =>
+        _rule.Add(new MachineInstruction(opcode, _position, operands));
 
-    public void Emit(MachinePseudo pseudo, params MachineOperand[] operands) => _rule.Add(new MachineInstruction(pseudo, _position, operands));
+    public void Emit(MachinePseudo pseudo, params MachineOperand[] operands) =>
+        _rule.Add(new MachineInstruction(pseudo, _position, operands));
 
     public void EmitJump(int target, VirtualRegister[] arguments)
     {
@@ -173,7 +175,9 @@ internal sealed class SelectionContext(
 
     public MachineOperand Use(IrInstruction value) => MachineOperand.Use(Register(value));
 
-    /// <summary>A use for an instruction that reads the low <paramref name="width"/> bits only: extensions from there on need not be made.</summary>
+    /// <summary>
+    /// A use for an instruction that reads the low <paramref name="width"/> bits only: extensions from there on need not be made.
+    /// </summary>
     public MachineOperand UseLow(IrInstruction value, int width) => Use(SkipExtensions(value, width));
 
     /// <summary>What has the same low <paramref name="width"/> bits as the value, without extensions that nobody else wants.</summary>
@@ -207,7 +211,9 @@ internal sealed class SelectionContext(
     public MachineOperand UseStackAddress(long offset) =>
         MachineOperand.Use(LeafRegister(new LeafKey(LeafKind.StackAddress, SymbolId.None, offset)));
 
-    /// <summary>A register for one use alone, for an argument that must be in a certain register: constants are made there, not moved.</summary>
+    /// <summary>
+    /// A register for one use alone, for an argument that must be in a certain register: constants are made there, not moved.
+    /// </summary>
     public VirtualRegister ArgumentRegister(IrInstruction value)
     {
         value = Facts.Resolve(value);
@@ -288,7 +294,8 @@ internal sealed class SelectionContext(
             LeafKind.Immediate => new(MachinePseudo.LoadImmediate, leaf.Position, register, MachineOperand.Immediate(key.Value)),
             LeafKind.StackAddress => new(Ppc64Opcode.Addi, leaf.Position, register,
                 MachineOperand.Physical(Gpr.R1), MachineOperand.Frame(FrameArea.BpfStack, key.Value)),
-            LeafKind.SymbolAddress => new(AddressPseudo(key.Symbol), leaf.Position, register, MachineOperand.Address(key.Symbol, key.Value)),
+            LeafKind.SymbolAddress => new(AddressPseudo(key.Symbol), leaf.Position, register,
+                MachineOperand.Address(key.Symbol, key.Value)),
             LeafKind.TocHigh => new(Ppc64Opcode.Addis, leaf.Position, register,
                 MachineOperand.Physical(Gpr.R2), MachineOperand.Address(key.Symbol, key.Value, SymbolModifier.TocHa)),
         };
