@@ -32,6 +32,7 @@ public enum DiagnosticId
     SymbolUndefined = 305,
     CoreRelocationUnsupported = 306,
     ExternUnsupported = 307,
+    MapFieldIgnored = 308,
 
     // 1000-1099 structure of the byte code (before any walk)
     UnknownOpcode = 1000,
@@ -63,4 +64,6 @@ public enum DiagnosticId
     SymbolNameReserved = 3100,
     SymbolDuplicate = 3101,
     RenameUnknown = 3102,
+    InitialValueInvalid = 3103,
+    MapTooLarge = 3104,
 }

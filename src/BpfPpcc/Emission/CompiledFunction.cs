@@ -7,9 +7,13 @@ namespace BpfPpcc.Emission;
 /// <summary>A place in the code that the linker fills in.</summary>
 /// <param name="Offset">Byte offset of the instruction from the function's start (the half-word offset of 16-bit fields is the object writer's business).</param>
 /// <param name="Type">Relocation type.</param>
-/// <param name="Symbol">What it refers to, or none for `.TOC.`.</param>
+/// <param name="Symbol">What it refers to, or none for `.TOC.`, of which the distance from the function's start is wanted.</param>
 /// <param name="Addend">Added to the symbol's address.</param>
-public readonly record struct CodeRelocation(int Offset, Ppc64Relocation Type, SymbolId Symbol, long Addend);
+/// <param name="ThroughTocEntry">
+/// Not the address itself is meant, but a doubleword of .toc that holds it: the address of an extern is known only when the program starts.
+/// </param>
+public readonly record struct CodeRelocation(
+    int Offset, Ppc64Relocation Type, SymbolId Symbol, long Addend, bool ThroughTocEntry = false);
 
 /// <summary>A bl to a function of the same object, whose displacement is known when functions have been placed. The callee's local entry is meant.</summary>
 public readonly record struct LocalCall(int Offset, SymbolId Callee);
@@ -39,6 +43,18 @@ public readonly record struct CodePosition(int CodeOffset, int Slot);
 public sealed class CompiledFunction
 {
     public required string Name { get; init; }
+
+    /// <summary>Index of the BPF function that it comes from; a thunk has its callee's.</summary>
+    public required int FunctionIndex { get; init; }
+
+    /// <summary>C calls it, by name or by pointer. Of two functions with one <see cref="FunctionIndex"/> it is true of the thunk only.</summary>
+    public required bool IsCallableFromC { get; init; }
+
+    /// <summary>It, or a subprogram that it reaches, makes a tail call.</summary>
+    public required bool ReachesTailCall { get; init; }
+
+    /// <summary>Bytes of BPF stack in its frame.</summary>
+    public required int BpfStackSize { get; init; }
 
     /// <summary>The symbol (FunctionCode) under which this object calls it, or none.</summary>
     public required SymbolId Symbol { get; init; }

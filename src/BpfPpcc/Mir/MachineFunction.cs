@@ -51,6 +51,9 @@ public sealed class MachineFunction
     /// <summary>Name in prints, and of the ELF symbol.</summary>
     public required string Name { get; init; }
 
+    /// <summary>Index of the BPF function that it comes from; a thunk has its callee's.</summary>
+    public required int FunctionIndex { get; init; }
+
     /// <summary>The symbol (FunctionCode) under which this object calls it; none for what only C calls.</summary>
     public required SymbolId Symbol { get; init; }
 

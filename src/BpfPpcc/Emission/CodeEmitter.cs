@@ -1,0 +1,212 @@
+using System.Collections.Immutable;
+using BpfPpcc.Mir;
+using BpfPpcc.Ppc64;
+using BpfPpcc.RegisterAllocation;
+
+namespace BpfPpcc.Emission;
+
+/// <summary>
+/// Machine code of one function: a machine function and the registers and edits that allocation has found for it come in, words with
+/// relocations, call frame information and source positions leave. One walk over the blocks in the order of <see cref="BlockLayout"/>,
+/// then the branches get their displacements.
+/// </summary>
+public sealed class CodeEmitter
+{
+    private readonly MachineFunction _function;
+    private readonly Allocation _allocation;
+    private readonly TargetDescription _target;
+    private readonly CodeBuffer _code = new();
+    private readonly FrameLayout _frame;
+    private readonly FrameCode _frameCode;
+    private readonly BlockLayout _layout;
+    private readonly InstructionEmission _instructions;
+    private readonly PseudoExpansion _pseudos;
+    private readonly int[] _blockWords;
+
+    /// <summary>By block, with one more at the end: index of the first edit and of the first deleted instruction in it.</summary>
+    private readonly int[] _firstEdit;
+    private readonly int[] _firstDeleted;
+
+    private CodeEmitter(MachineFunction function, Allocation allocation, TargetDescription target)
+    {
+        _function = function;
+        _allocation = allocation;
+        _target = target;
+        _frame = FrameLayout.Of(function, allocation, target);
+        _frameCode = new FrameCode(_frame, _code);
+        _layout = BlockLayout.Of(function, allocation);
+        _instructions = new InstructionEmission(_frame, _code);
+        _pseudos = new PseudoExpansion(_code, target);
+        _blockWords = new int[function.Blocks.Count];
+        _firstEdit = new int[function.Blocks.Count + 1];
+        foreach (AllocationEdit edit in allocation.Edits)
+            _firstEdit[edit.Block + 1]++;
+        _firstDeleted = new int[function.Blocks.Count + 1];
+        foreach ((int block, _) in allocation.Deleted)
+            _firstDeleted[block + 1]++;
+        Accumulate(_firstEdit);
+        Accumulate(_firstDeleted);
+    }
+
+    /// <summary>The code of <paramref name="function"/>, or null if it is so large (32 MiB) that a branch does not reach its target.</summary>
+    /// <exception cref="InvalidOperationException">The input breaks the rules of its form.</exception>
+    public static CompiledFunction? Emit(MachineFunction function, Allocation allocation, TargetDescription target) =>
+        new CodeEmitter(function, allocation, target).Emit();
+
+    private CompiledFunction? Emit()
+    {
+        _frameCode.WritePrologue(_function, _target);
+        for (int i = 0; i < _layout.Order.Count; i++)
+        {
+            int next = i + 1 < _layout.Order.Count ? _layout.Order[i + 1] : -1;
+            WriteBlock(_layout.Order[i], next);
+        }
+
+        RelaxedCode? relaxed = BranchRelaxation.Relax(_code, _blockWords);
+        return relaxed is null ? null : Finish(relaxed);
+    }
+
+    private void WriteBlock(int index, int next)
+    {
+        MachineBlock block = _function.Blocks[index];
+        Gpr[][] gprs = _allocation.OperandGprs[index];
+        int edit = _firstEdit[index], editEnd = _firstEdit[index + 1];
+        int deleted = _firstDeleted[index], deletedEnd = _firstDeleted[index + 1];
+        _blockWords[index] = _code.Count;
+        _frameCode.ResumeBody();
+        for (int i = 0; i < block.Instructions.Count; i++)
+        {
+            MachineInstruction instruction = block.Instructions[i];
+            _code.MarkPosition(instruction.Position);
+            while (edit < editEnd && _allocation.Edits[edit].Instruction == i)
+                WriteEdit(_allocation.Edits[edit++]);
+            if (deleted < deletedEnd && _allocation.Deleted[deleted].Instruction == i)
+            {
+                deleted++;
+                continue;
+            }
+
+            if (instruction.IsTerminator)
+                WriteTerminator(instruction, next);
+            else if (instruction.Pseudo == MachinePseudo.None)
+                _instructions.Write(instruction, gprs[i]);
+            else
+                _pseudos.Write(instruction, gprs[i]);
+        }
+
+        if (edit != editEnd || deleted != deletedEnd)
+            throw new InvalidOperationException($"{_function.Name}: the edits or deletions of block {index} are not in order");
+    }
+
+    private void WriteEdit(AllocationEdit edit)
+    {
+        if (edit.Rematerialize is { } definition)
+            WriteAgain(definition, edit.To.Gpr);
+        else if (!edit.From.IsGpr)
+            _code.LoadFromFrame(edit.To.Gpr, _frame.SpillDisplacement(edit.From.SpillSlot));
+        else if (!edit.To.IsGpr)
+            _code.StoreToFrame(edit.From.Gpr, _frame.SpillDisplacement(edit.To.SpillSlot));
+        else
+            _pseudos.WriteMove(edit.To.Gpr, edit.From.Gpr);
+    }
+
+    /// <summary>Rematerialisable instructions have one register operand, the definition, and it is the first.</summary>
+    private void WriteAgain(MachineInstruction definition, Gpr to)
+    {
+        ReadOnlySpan<Gpr> gprs = [to];
+        if (definition.Pseudo == MachinePseudo.None)
+            _instructions.Write(definition, gprs);
+        else
+            _pseudos.Write(definition, gprs);
+    }
+
+    private void WriteTerminator(MachineInstruction terminator, int next)
+    {
+        switch (terminator.Pseudo)
+        {
+            case MachinePseudo.Jump:
+                WriteJump(_layout.Resolve(terminator.Operands[0].Number), next);
+                break;
+            case MachinePseudo.Branch:
+                WriteBranch(terminator, next);
+                break;
+            case MachinePseudo.Return:
+                _frameCode.WriteReturn();
+                break;
+            case MachinePseudo.TailCallJump:
+                _frameCode.WriteTailCallJump();
+                break;
+            case MachinePseudo.Unreachable:
+                _code.Emit(Ppc64Opcode.Tw, 31, 0, 0);
+                break;
+            case MachinePseudo.None or MachinePseudo.LoadImmediate or MachinePseudo.LoadAddress or MachinePseudo.LoadExternAddress
+                or MachinePseudo.Copy or MachinePseudo.Arguments or MachinePseudo.CallExtern or MachinePseudo.CallLocal
+                or MachinePseudo.CallIndirect or MachinePseudo.AtomicReadModifyWrite or MachinePseudo.AtomicCompareExchange:
+                throw new InvalidOperationException($"{terminator.Pseudo} is no terminator");
+        }
+    }
+
+    private void WriteJump(int target, int next)
+    {
+        if (target != next)
+            _code.Jump(target);
+    }
+
+    private void WriteBranch(MachineInstruction branch, int next)
+    {
+        int bit = branch.Operands[0].Number;
+        bool ifSet = branch.Operands[1].Value != 0;
+        int taken = _layout.Resolve(branch.Operands[2].Number);
+        int other = _layout.Resolve(branch.Operands[3].Number);
+        if (taken == next && taken != other)
+        {
+            (taken, other) = (other, taken);
+            ifSet = !ifSet;
+        }
+
+        if (taken != other)
+            _code.Branch(taken, ifSet ? BranchOptions.IfTrue : BranchOptions.IfFalse, bit);
+        WriteJump(other, next);
+    }
+
+    private CompiledFunction Finish(RelaxedCode relaxed)
+    {
+        ImmutableArray<CodeRelocation>.Builder relocations = ImmutableArray.CreateBuilder<CodeRelocation>(_code.Relocations.Count);
+        foreach (CodeRelocation relocation in _code.Relocations)
+            relocations.Add(relocation with { Offset = relaxed.Moved(relocation.Offset) });
+        ImmutableArray<LocalCall>.Builder calls = ImmutableArray.CreateBuilder<LocalCall>(_code.LocalCalls.Count);
+        foreach (LocalCall call in _code.LocalCalls)
+            calls.Add(call with { Offset = relaxed.Moved(call.Offset) });
+        ImmutableArray<CfiInstruction>.Builder cfi = ImmutableArray.CreateBuilder<CfiInstruction>(_code.Cfi.Count);
+        foreach (CfiInstruction row in _code.Cfi)
+            cfi.Add(row with { CodeOffset = relaxed.Moved(row.CodeOffset) });
+        ImmutableArray<CodePosition>.Builder positions = ImmutableArray.CreateBuilder<CodePosition>(_code.Positions.Count);
+        foreach (CodePosition position in _code.Positions)
+            positions.Add(position with { CodeOffset = relaxed.Moved(position.CodeOffset) });
+
+        return new CompiledFunction
+        {
+            Name = _function.Name,
+            FunctionIndex = _function.FunctionIndex,
+            IsCallableFromC = _function.IsCallableFromC,
+            ReachesTailCall = _function.TailCallRole != TailCallRole.None,
+            Symbol = _function.Symbol,
+            Code = ImmutableArray.Create(relaxed.Words),
+            LocalEntryOffset = _frameCode.LocalEntryOffset,
+            NeedsToc = _function.NeedsToc,
+            TailEntryOffset = _frameCode.TailEntryOffset,
+            FrameSize = _frame.Size,
+            BpfStackSize = _function.BpfStackSize,
+            Relocations = relocations.MoveToImmutable(),
+            LocalCalls = calls.MoveToImmutable(),
+            Cfi = cfi.MoveToImmutable(),
+            Positions = positions.MoveToImmutable(),
+        };
+    }
+
+    private static void Accumulate(int[] counts)
+    {
+        for (int i = 1; i < counts.Length; i++)
+            counts[i] += counts[i - 1];
+    }
+}

@@ -1,0 +1,64 @@
+namespace BpfPpcc.Loading;
+
+/// <summary>enum bpf_attach_type of the UAPI (linux/bpf.h).</summary>
+public static class AttachTypes
+{
+    public const int BPF_CGROUP_INET_INGRESS = 0;
+    public const int BPF_CGROUP_INET_EGRESS = 1;
+    public const int BPF_CGROUP_INET_SOCK_CREATE = 2;
+    public const int BPF_CGROUP_SOCK_OPS = 3;
+    public const int BPF_SK_SKB_STREAM_PARSER = 4;
+    public const int BPF_SK_SKB_STREAM_VERDICT = 5;
+    public const int BPF_CGROUP_DEVICE = 6;
+    public const int BPF_SK_MSG_VERDICT = 7;
+    public const int BPF_CGROUP_INET4_BIND = 8;
+    public const int BPF_CGROUP_INET6_BIND = 9;
+    public const int BPF_CGROUP_INET4_CONNECT = 10;
+    public const int BPF_CGROUP_INET6_CONNECT = 11;
+    public const int BPF_CGROUP_INET4_POST_BIND = 12;
+    public const int BPF_CGROUP_INET6_POST_BIND = 13;
+    public const int BPF_CGROUP_UDP4_SENDMSG = 14;
+    public const int BPF_CGROUP_UDP6_SENDMSG = 15;
+    public const int BPF_LIRC_MODE2 = 16;
+    public const int BPF_FLOW_DISSECTOR = 17;
+    public const int BPF_CGROUP_SYSCTL = 18;
+    public const int BPF_CGROUP_UDP4_RECVMSG = 19;
+    public const int BPF_CGROUP_UDP6_RECVMSG = 20;
+    public const int BPF_CGROUP_GETSOCKOPT = 21;
+    public const int BPF_CGROUP_SETSOCKOPT = 22;
+    public const int BPF_TRACE_RAW_TP = 23;
+    public const int BPF_TRACE_FENTRY = 24;
+    public const int BPF_TRACE_FEXIT = 25;
+    public const int BPF_MODIFY_RETURN = 26;
+    public const int BPF_LSM_MAC = 27;
+    public const int BPF_TRACE_ITER = 28;
+    public const int BPF_CGROUP_INET4_GETPEERNAME = 29;
+    public const int BPF_CGROUP_INET6_GETPEERNAME = 30;
+    public const int BPF_CGROUP_INET4_GETSOCKNAME = 31;
+    public const int BPF_CGROUP_INET6_GETSOCKNAME = 32;
+    public const int BPF_XDP_DEVMAP = 33;
+    public const int BPF_CGROUP_INET_SOCK_RELEASE = 34;
+    public const int BPF_XDP_CPUMAP = 35;
+    public const int BPF_SK_LOOKUP = 36;
+    public const int BPF_XDP = 37;
+    public const int BPF_SK_SKB_VERDICT = 38;
+    public const int BPF_SK_REUSEPORT_SELECT = 39;
+    public const int BPF_SK_REUSEPORT_SELECT_OR_MIGRATE = 40;
+    public const int BPF_PERF_EVENT = 41;
+    public const int BPF_TRACE_KPROBE_MULTI = 42;
+    public const int BPF_LSM_CGROUP = 43;
+    public const int BPF_STRUCT_OPS = 44;
+    public const int BPF_NETFILTER = 45;
+    public const int BPF_TCX_INGRESS = 46;
+    public const int BPF_TCX_EGRESS = 47;
+    public const int BPF_TRACE_UPROBE_MULTI = 48;
+    public const int BPF_CGROUP_UNIX_CONNECT = 49;
+    public const int BPF_CGROUP_UNIX_SENDMSG = 50;
+    public const int BPF_CGROUP_UNIX_RECVMSG = 51;
+    public const int BPF_CGROUP_UNIX_GETPEERNAME = 52;
+    public const int BPF_CGROUP_UNIX_GETSOCKNAME = 53;
+    public const int BPF_NETKIT_PRIMARY = 54;
+    public const int BPF_NETKIT_PEER = 55;
+    public const int BPF_TRACE_KPROBE_SESSION = 56;
+    public const int BPF_TRACE_UPROBE_SESSION = 57;
+}

@@ -1,0 +1,127 @@
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using BpfPpcc.Bpf;
+using BpfPpcc.Diagnostics;
+using BpfPpcc.Elf;
+using static BpfPpcc.Elf.ElfConstants;
+using static BpfPpcc.Loading.RelocationTypes;
+
+namespace BpfPpcc.Loading;
+
+/// <summary>A section of instructions, decoded, with its relocations by slot.</summary>
+internal sealed class CodeSection
+{
+    /// <summary>By slot: 1 + index of its relocation, 0 if it has none.</summary>
+    private readonly int[] _relocations;
+
+    private CodeSection(ElfSection section)
+    {
+        Section = section;
+        Instructions = Decode(section.Contents.Span);
+        _relocations = new int[Instructions.Length];
+    }
+
+    public ElfSection Section { get; }
+
+    public ImmutableArray<BpfInstruction> Instructions { get; }
+
+    /// <summary>The code sections of the object, in file order; null after an error.</summary>
+    public static List<CodeSection>? ReadAll(LoadingContext context)
+    {
+        var sections = new List<CodeSection>();
+        foreach (ElfSection section in context.File.Sections)
+        {
+            if (context.KindOf(section) != SectionKind.Code)
+                continue;
+            if (section.Type == SHT_NOBITS || section.Size % BpfInstruction.Size != 0)
+            {
+                string what = $"has {section.Size} bytes, which are not whole instructions of {BpfInstruction.Size} bytes";
+                context.Fail(DiagnosticId.ProgramMalformed, $"section '{section.Name}' {what}", section.Name);
+                return null;
+            }
+
+            var code = new CodeSection(section);
+            if (!code.TryPlaceRelocations(context))
+                return null;
+            sections.Add(code);
+        }
+
+        return sections;
+    }
+
+    public bool HasRelocation(int slot) => _relocations[slot] != 0;
+
+    /// <summary>The relocation of a slot that has one.</summary>
+    public ElfRelocation RelocationOf(int slot) => Section.Relocations[_relocations[slot] - 1];
+
+    /// <summary>
+    /// What is to be added to the symbol of the relocation of a slot, in bytes: of CALL, the immediate holds the offset of the target in slots,
+    /// minus 1; of LD_IMM64, the two immediates hold the offset in bytes (bpf/llvm_reloc.rst).
+    /// </summary>
+    public long AddendOf(int slot)
+    {
+        ElfRelocation relocation = RelocationOf(slot);
+        if (!relocation.IsImplicit)
+            return relocation.Addend;
+        int low = Instructions[slot].Imm;
+        if (relocation.Type == R_BPF_64_32)
+            return ((long)low + 1) * BpfInstruction.Size;
+
+        // An addend that only fills the low half is signed, as loaders read it.
+        int high = slot + 1 < Instructions.Length ? Instructions[slot + 1].Imm : 0;
+        return high == 0 ? low : (long)high << 32 | (uint)low;
+    }
+
+    /// <summary>
+    /// The byte offset in this section to which a call or code address without a relocation refers: its immediate counts slots from the
+    /// one behind the instruction's first (RFC 9669, 4.3.2 and 5.4).
+    /// </summary>
+    public bool TryRelativeTarget(int slot, out long offset)
+    {
+        BpfInstruction instruction = Instructions[slot];
+        offset = ((long)slot + 1 + instruction.Imm) * BpfInstruction.Size;
+        bool isCall = instruction.IsCall && instruction.Src == BpfPseudo.LocalCall;
+        bool isAddress = instruction.IsLoadImmediate64 && instruction.Src == BpfPseudo.CodeAddress;
+        return !HasRelocation(slot) && (isCall || isAddress);
+    }
+
+    private bool TryPlaceRelocations(LoadingContext context)
+    {
+        for (int i = 0; i < Section.Relocations.Count; i++)
+        {
+            ElfRelocation relocation = Section.Relocations[i];
+            if (relocation.Type == R_BPF_NONE)
+                continue;
+            string where = $"the relocation at {LoadingContext.Hex(relocation.Offset)} of section '{Section.Name}'";
+            if (relocation.Type is not (R_BPF_64_64 or R_BPF_64_32))
+            {
+                string message = $"{where} has type {relocation.Type}, which code does not have";
+                return context.Fail(DiagnosticId.RelocationUnsupported, message, Section.Name);
+            }
+
+            if (relocation.Offset % BpfInstruction.Size != 0)
+                return context.Fail(DiagnosticId.RelocationMalformed, $"{where} is not at the start of an instruction", Section.Name);
+            ref int place = ref _relocations[relocation.Offset / BpfInstruction.Size];
+            if (place != 0)
+                return context.Fail(DiagnosticId.RelocationMalformed, $"{where} is the second one of its instruction", Section.Name);
+            place = i + 1;
+        }
+
+        return true;
+    }
+
+    /// <summary>The little-endian encoding (RFC 9669, 3): opcode, source and destination register, offset, immediate.</summary>
+    private static ImmutableArray<BpfInstruction> Decode(ReadOnlySpan<byte> bytes)
+    {
+        int count = bytes.Length / BpfInstruction.Size;
+        ImmutableArray<BpfInstruction>.Builder instructions = ImmutableArray.CreateBuilder<BpfInstruction>(count);
+        for (; bytes.Length >= BpfInstruction.Size; bytes = bytes[BpfInstruction.Size..])
+        {
+            short offset = BinaryPrimitives.ReadInt16LittleEndian(bytes[2..]);
+            int immediate = BinaryPrimitives.ReadInt32LittleEndian(bytes[4..]);
+            instructions.Add(new BpfInstruction(bytes[0], (byte)(bytes[1] & 15), (byte)(bytes[1] >> 4), offset, immediate));
+        }
+
+        return instructions.MoveToImmutable();
+    }
+}
