@@ -20,15 +20,15 @@ static void *element(struct bpfppcc_map *map, uint32_t index)
     return (char *)map->values + (size_t)index * value_room(state_of(map));
 }
 
-static int open_with_values(struct bpfppcc_map *map, size_t value_size, uint32_t cpus)
+static int open_with_values(struct bpfppcc_map *map, uint32_t cpus)
 {
-    if (map->key_size != sizeof(uint32_t) || !value_size || !map->max_entries)
+    if (map->key_size != sizeof(uint32_t) || !stored_size(map) || !map->max_entries)
         return -EINVAL;
     struct map_state *state = calloc(1, sizeof *state);
     if (!state)
         return -ENOMEM;
     state->cpus = cpus;
-    state->stride = round_up_8(value_size);
+    state->stride = round_up_8(stored_size(map));
     if (!map->values) {
         map->values = calloc(map->max_entries, value_room(state));
         state->owns_storage = true;
@@ -42,7 +42,7 @@ static int open_with_values(struct bpfppcc_map *map, size_t value_size, uint32_t
 
 static int array_open(struct bpfppcc_map *map)
 {
-    return open_with_values(map, map->value_size, map->type == MAP_PERCPU_ARRAY ? bpfppcc_hooks.cpus : 0);
+    return open_with_values(map, map->type == MAP_PERCPU_ARRAY ? bpfppcc_hooks.cpus : 0);
 }
 
 static void *array_lookup(struct bpfppcc_map *map, const void *key, enum access by)
@@ -258,7 +258,7 @@ const struct map_ops bpfppcc_prog_array_ops = {
 
 static int array_of_maps_open(struct bpfppcc_map *map)
 {
-    return open_with_values(map, sizeof(struct bpfppcc_map *), 0);
+    return open_with_values(map, 0);
 }
 
 static void *array_of_maps_lookup(struct bpfppcc_map *map, const void *key, enum access by)

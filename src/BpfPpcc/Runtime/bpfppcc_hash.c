@@ -118,14 +118,13 @@ static void hash_close(struct bpfppcc_map *map)
 
 static int hash_open(struct bpfppcc_map *map)
 {
-    size_t value_size = map->type == MAP_HASH_OF_MAPS ? sizeof(struct bpfppcc_map *) : map->value_size;
-    if (!map->key_size || !value_size || !map->max_entries || map->max_entries > UINT32_MAX - BPFPPCC_SPARE_ELEMENTS - 1)
+    if (!map->key_size || !stored_size(map) || !map->max_entries || map->max_entries > UINT32_MAX - BPFPPCC_SPARE_ELEMENTS - 1)
         return -EINVAL;
     struct table *table = calloc(1, sizeof *table);
     if (!table)
         return -ENOMEM;
     table->base.cpus = is_per_cpu(map) ? bpfppcc_hooks.cpus : 0;
-    table->base.stride = round_up_8(value_size);
+    table->base.stride = round_up_8(stored_size(map));
     table->value_offset = sizeof(struct element) + round_up_8(map->key_size);
     table->element_size = table->value_offset + value_room(&table->base);
     table->capacity = map->max_entries + BPFPPCC_SPARE_ELEMENTS;
@@ -312,8 +311,7 @@ static int get(struct bpfppcc_map *map, uint32_t index, void *value)
     const struct table *table = table_of(map);
     if (!index)
         return -ENOENT;
-    size_t size = map->type == MAP_HASH_OF_MAPS ? sizeof(void *) : map->value_size;
-    memcpy(value, value_of(table, element_at(table, index)), table->base.cpus ? value_room(&table->base) : size);
+    memcpy(value, value_of(table, element_at(table, index)), table->base.cpus ? value_room(&table->base) : stored_size(map));
     return 0;
 }
 

@@ -195,7 +195,7 @@ void bpfppcc_rt_write_value(const struct bpfppcc_map *map, void *element, const 
 {
     const struct map_state *state = state_of(map);
     if (!state->cpus)
-        memcpy(element, value, map->value_size);
+        memcpy(element, value, stored_size(map));
     else if (cpu != ALL_CPUS)
         memcpy((char *)element + state->stride * cpu, value, map->value_size);
     else

@@ -132,6 +132,12 @@ static inline bool is_map_in_map(const struct bpfppcc_map *map)
     return map->type == MAP_ARRAY_OF_MAPS || map->type == MAP_HASH_OF_MAPS;
 }
 
+/* Bytes of a value as it is stored; BPF calls a map in a map's value an index of 4 bytes. */
+static inline size_t stored_size(const struct bpfppcc_map *map)
+{
+    return is_map_in_map(map) ? sizeof(struct bpfppcc_map *) : map->value_size;
+}
+
 int bpfppcc_rt_map_open(struct bpfppcc_map *map);
 void bpfppcc_rt_map_close(struct bpfppcc_map *map);
 void *bpfppcc_rt_map_lookup(struct bpfppcc_map *map, const void *key, uint32_t cpu, enum access by);
