@@ -16,12 +16,14 @@ internal sealed record RuntimeTarget(string Compiler, string[] Options, string? 
 }
 
 /// <summary>
-/// Builds C programs with the reference runtime, each in a folder that goes when the object is disposed of. The runtime is compiled from the
-/// files that the tool carries, not from the source tree.
+/// Builds C programs with the reference runtime, in a folder that goes with the object. The runtime is compiled from the files that the tool
+/// carries, not from the source tree, and once for each target. Not for several threads.
 /// </summary>
-internal sealed class RuntimeBuild : IDisposable
+public sealed class RuntimeBuild : IDisposable
 {
     public static readonly string[] Warnings = ["-std=c11", "-g", "-Wall", "-Wextra", "-Werror"];
+
+    private readonly Dictionary<RuntimeTarget, string[]> _objects = [];
 
     public RuntimeBuild()
     {
@@ -30,26 +32,40 @@ internal sealed class RuntimeBuild : IDisposable
             throw new InvalidOperationException(error);
     }
 
+    /// <summary>Where the runtime's files are.</summary>
     public string Folder { get; }
 
-    /// <summary>The C files of the runtime.</summary>
+    /// <summary>The C files of the runtime, relative to <see cref="Folder"/>.</summary>
     public static IEnumerable<string> Sources => BpfPpcc.Runtime.RuntimeFiles.Names.Where(static name => name.EndsWith(".c", StringComparison.Ordinal));
 
     /// <summary>The folder of the C tests, which the build copies beside the test program.</summary>
     public static string Tests => Path.Combine(AppContext.BaseDirectory, "Runtime");
 
-    /// <summary>Compiles a program together with the runtime and runs it; it must end with exit status 0.</summary>
-    public string Run(RuntimeTarget target, string source, params string[] options)
+    /// <summary>Compiles a program, links it with the runtime and runs it; it must end with exit status 0.</summary>
+    internal void Run(RuntimeTarget target, string source)
     {
-        string compiler = Tools.Require(target.Compiler);
         string program = Path.Combine(Folder, "program");
         Tools.RunChecked(
-            compiler,
-            [.. Warnings, .. target.Options, .. options, "-I", Tests, "-I", ".", source, .. Sources, "-o", program],
-            workingDirectory: Folder);
-        return target.Emulator is { } emulator
-            ? Tools.RunChecked(Tools.Require(emulator), [.. target.EmulatorOptions, program])
-            : Tools.RunChecked(program, []);
+            Tools.Require(target.Compiler),
+            [.. Warnings, .. target.Options, "-I", Tests, "-I", Folder, source, .. ObjectsFor(target), "-o", program]);
+        if (target.Emulator is { } emulator)
+            Tools.RunChecked(Tools.Require(emulator), [.. target.EmulatorOptions, program]);
+        else
+            Tools.RunChecked(program, []);
+    }
+
+    private string[] ObjectsFor(RuntimeTarget target)
+    {
+        if (_objects.TryGetValue(target, out string[]? objects))
+            return objects;
+        string folder = Directory.CreateDirectory(Path.Combine(Folder, $"objects{_objects.Count}")).FullName;
+        Tools.RunChecked(
+            Tools.Require(target.Compiler),
+            [.. Warnings, .. target.Options, "-c", .. Sources.Select(name => Path.Combine(Folder, name))],
+            workingDirectory: folder);
+        objects = Directory.GetFiles(folder);
+        _objects.Add(target, objects);
+        return objects;
     }
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
