@@ -1,12 +1,162 @@
+using System.Text;
 using BpfPpcc.Diagnostics;
+using BpfPpcc.Elf;
+using BpfPpcc.Emission;
+using BpfPpcc.Ir;
+using BpfPpcc.Lifting;
+using BpfPpcc.Loading;
+using BpfPpcc.Mir;
+using BpfPpcc.ObjectWriting;
+using BpfPpcc.Optimization;
+using BpfPpcc.Ppc64;
+using BpfPpcc.RegisterAllocation;
+using BpfPpcc.Selection;
+using BpfPpcc.Verification;
 
 namespace BpfPpcc;
 
+/// <summary>
+/// The compiler from end to end, as plain calls in order:
+/// <code>
+///   bytes -> load -> BpfModule -> verify -> VerifiedModule -> lift -> IrModule -> (optimization passes) -> IrModule
+///         -> select -> MachineFunction -> allocate -> Allocation -> emit -> CompiledFunction -> object -> bytes
+/// </code>
+/// A stage that returns null has reported why. Each name is a pass of --dump and --time-passes.
+/// </summary>
 internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostics)
 {
-    public static IReadOnlyList<string> PassNames { get; } = ["load"];
+    private readonly PassLog _log = new(options.Dump);
+    private readonly TargetDescription _target = new(IsBigEndian: false, Ppc64Abi.ElfV2, options.Cpu);
 
-    public List<PassTiming> Timings { get; } = [];
+    /// <summary>All passes, in order.</summary>
+    public static IReadOnlyList<string> PassNames { get; } =
+    [
+        "load", "verify", "lift", .. OptimizationPipeline.Passes.Select(static pass => pass.Name).Distinct(), "select", "allocate", "emit", "object",
+    ];
 
-    public byte[]? Run(ReadOnlyMemory<byte> bpfObject) => options.InputName.Length == 0 || diagnostics.HasErrors ? null : bpfObject.ToArray();
+    public IReadOnlyList<PassTiming> Timings => _log.Timings;
+
+    /// <summary>The output's bytes, or null after an error.</summary>
+    public byte[]? Run(ReadOnlyMemory<byte> bpfObject)
+    {
+        byte[]? output = Load(bpfObject) is { } module && Verify(module) is { } verified && Lift(verified) is { } ir && Optimize(ir, module)
+            && Generate(ir, module) is { } functions ? WriteObject(verified, functions, ir) : null;
+        _log.Leave();
+        return output;
+    }
+
+    private BpfModule? Load(ReadOnlyMemory<byte> bpfObject)
+    {
+        _log.Enter("load");
+        var loaderOptions = new LoaderOptions { ExternMaps = options.ExternMaps };
+        BpfModule? module = ObjectLoader.Load(bpfObject, options.InputName, loaderOptions, diagnostics);
+        foreach (BpfFunction function in module?.Functions ?? [])
+            _log.Dump(function.Name, () => ModulePrinter.Print(module!, function));
+        return module;
+    }
+
+    private VerifiedModule? Verify(BpfModule module)
+    {
+        _log.Enter("verify");
+        var verifierOptions = new VerifierOptions { NoVerify = options.NoVerify, RawContext = options.RawContext };
+        VerifiedModule? verified = Verifier.Verify(module, verifierOptions, diagnostics);
+        foreach (BpfFunction function in verified is null ? [] : module.Functions)
+            _log.Dump(function.Name, () => FactsPrinter.Print(function, verified!.Facts[function.Index]));
+        return verified;
+    }
+
+    private IrModule? Lift(VerifiedModule verified)
+    {
+        _log.Enter("lift");
+        IrModule? module = Lifter.Lift(verified, diagnostics);
+        foreach (IrFunction function in module?.Functions ?? [])
+            DumpIr(function, module!);
+        return module;
+    }
+
+    private bool Optimize(IrModule module, BpfModule source)
+    {
+        foreach (IrFunction function in module.Functions)
+        {
+            int level = OptimizationPipeline.LevelFor(function, options.OptimizationLevel);
+            foreach (OptimizationPass pass in OptimizationPipeline.Passes)
+            {
+                if (level < pass.FromLevel)
+                    continue;
+                _log.Enter(pass.Name);
+                pass.Run(function, module);
+                DumpIr(function, module);
+            }
+        }
+
+        return IndirectCalls.Resolve(module, source, diagnostics);
+    }
+
+    private List<CompiledFunction>? Generate(IrModule module, BpfModule source)
+    {
+        _log.Enter("select");
+        List<MachineFunction> machineFunctions = [];
+        foreach (IrFunction function in module.Functions)
+        {
+            MachineFunction selected = InstructionSelector.Select(function, module, _target);
+            machineFunctions.Add(selected);
+            _log.Dump(function.Name, () => MirPrinter.Print(selected, module.Symbols));
+        }
+
+        TocUse.Propagate(machineFunctions);
+        List<CompiledFunction> compiled = [];
+        foreach (MachineFunction function in machineFunctions)
+        {
+            _log.Enter("allocate");
+            Allocation allocation = RegisterAllocator.Allocate(function, _target);
+            _log.Dump(function.Name, () => AllocationPrinter.Print(function, allocation));
+            _log.Enter("emit");
+            if (CodeEmitter.Emit(function, allocation, _target) is not { } code)
+            {
+                ReportTooLarge(function, source);
+                return null;
+            }
+
+            compiled.Add(code);
+            _log.Dump(function.Name, () => CodePrinter.Print(code, module.Symbols));
+        }
+
+        return compiled;
+    }
+
+    private byte[]? WriteObject(VerifiedModule verified, List<CompiledFunction> functions, IrModule module)
+    {
+        _log.Enter("object");
+        var objectOptions = new ObjectOptions
+        {
+            Stem = options.ModuleName,
+            SymbolPrefix = options.SymbolPrefix,
+            Renames = [.. options.Renames.Select(static rename => new SymbolRename(rename.Old, rename.New))],
+            HelperPrefix = options.HelperPrefix,
+            StripBtf = options.StripBtf,
+            ToolVersion = Compiler.Version,
+            OptionsText = OptionsText(),
+        };
+        ElfFile? file = ObjectWriter.Write(verified, functions, module.Symbols, objectOptions, _target, diagnostics);
+        return file is null ? null : options.EmitAssembly ? Encoding.UTF8.GetBytes(AssemblyWriter.Write(file, _target)) : ElfWriter.Write(file);
+    }
+
+    private void DumpIr(IrFunction function, IrModule module) => _log.Dump(function.Name, () => IrPrinter.Print(function, module.Symbols));
+
+    private void ReportTooLarge(MachineFunction function, BpfModule source) => diagnostics.Error(
+        DiagnosticId.FunctionTooLarge,
+        $"the code of '{function.Name}' is larger than the 32 MiB that a branch can span",
+        new DiagnosticLocation(source.SourceName, Function: function.Name),
+        "split the program");
+
+    /// <summary>The options that decided about the code, as the user would write them; defaults are left out.</summary>
+    private string OptionsText()
+    {
+        List<string> text = [$"-O{options.OptimizationLevel}"];
+        if (options.NoVerify)
+            text.Add("--no-verify");
+        if (options.RawContext)
+            text.Add("--ctx=raw");
+        return string.Join(' ', text);
+    }
 }

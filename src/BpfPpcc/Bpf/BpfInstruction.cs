@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace BpfPpcc.Bpf;
 
 /// <summary>
@@ -59,4 +61,59 @@ public readonly record struct BpfInstruction(byte Opcode, byte Dst, byte Src, sh
     /// JMP32 | JA (gotol) keeps it in the immediate (RFC 9669, 4.3).
     /// </summary>
     public int JumpOffset => Class == BpfClass.JMP32 && JumpCode == BpfJumpCode.JA ? Imm : Offset;
+
+    /// <summary>
+    /// The register that the instruction writes, or -1. A call and LD_ABS/LD_IND write r0 and leave r1..r5 unusable; callx and CALL are
+    /// not told apart here. CMPXCHG writes r0, the other fetching atomics their source register.
+    /// </summary>
+    public int WrittenRegister => Class switch
+    {
+        BpfClass.ALU or BpfClass.ALU64 or BpfClass.LDX => Dst,
+        BpfClass.LD => IsLoadImmediate64 ? Dst : 0,
+        BpfClass.ST => -1,
+        BpfClass.STX => !IsAtomic ? -1 : Imm switch
+        {
+            BpfAtomic.LOAD_ACQ => Dst,
+            BpfAtomic.STORE_REL => -1,
+            BpfAtomic.CMPXCHG => 0,
+            _ => (Imm & BpfAtomic.FETCH) != 0 ? Src : -1,
+        },
+        BpfClass.JMP or BpfClass.JMP32 => IsCall ? 0 : -1,
+    };
+
+    /// <summary>The 64-bit constant of an LD_IMM64 whose second slot is <paramref name="second"/> (RFC 9669, 5.4).</summary>
+    public ulong LoadImmediate64Value(BpfInstruction second) => (ulong)(uint)second.Imm << 32 | (uint)Imm;
+
+    /// <summary>
+    /// Reads one slot from its first eight bytes. In big-endian programs the two numbers and the two register nibbles are the other way
+    /// round (RFC 9669, 3).
+    /// </summary>
+    public static BpfInstruction Decode(ReadOnlySpan<byte> slot, bool isBigEndian)
+    {
+        byte low = (byte)(slot[1] & 15);
+        byte high = (byte)(slot[1] >> 4);
+        return isBigEndian
+            ? new BpfInstruction(
+                slot[0], high, low, BinaryPrimitives.ReadInt16BigEndian(slot[2..]), BinaryPrimitives.ReadInt32BigEndian(slot[4..]))
+            : new BpfInstruction(
+                slot[0], low, high, BinaryPrimitives.ReadInt16LittleEndian(slot[2..]), BinaryPrimitives.ReadInt32LittleEndian(slot[4..]));
+    }
+
+    /// <summary>Writes the slot to the first eight bytes of <paramref name="slot"/>; the inverse of <see cref="Decode"/>.</summary>
+    public void Encode(Span<byte> slot, bool isBigEndian)
+    {
+        slot[0] = Opcode;
+        if (isBigEndian)
+        {
+            slot[1] = (byte)(Dst << 4 | Src);
+            BinaryPrimitives.WriteInt16BigEndian(slot[2..], Offset);
+            BinaryPrimitives.WriteInt32BigEndian(slot[4..], Imm);
+        }
+        else
+        {
+            slot[1] = (byte)(Src << 4 | Dst);
+            BinaryPrimitives.WriteInt16LittleEndian(slot[2..], Offset);
+            BinaryPrimitives.WriteInt32LittleEndian(slot[4..], Imm);
+        }
+    }
 }

@@ -158,7 +158,7 @@ public sealed class BtfExt
 
         public ImmutableDictionary<string, ImmutableArray<T>> ToImmutable<T>(Func<Record, T> convert)
         {
-            ImmutableDictionary<string, ImmutableArray<T>>.Builder sections = ImmutableDictionary.CreateBuilder<string, ImmutableArray<T>>();
+            var sections = ImmutableDictionary.CreateBuilder<string, ImmutableArray<T>>();
             foreach ((string section, List<Record> records) in Sections)
             {
                 // A stable sort: of records at one offset the later one counts.

@@ -4,8 +4,8 @@ using BpfPpcc.Diagnostics;
 namespace BpfPpcc.Btf;
 
 /// <summary>
-/// Parses a .BTF section (kernel documentation, bpf/btf.rst, 2). Input is hostile: every offset, count and type id is checked here once, and
-/// chains of types that are resolved without an end are found, so that <see cref="BtfTypes"/> can be queried without fear.
+/// Parses a .BTF section (kernel documentation, bpf/btf.rst, 2). Input is hostile: every offset, count and type id is checked here once,
+/// and chains of types that are resolved without an end are found, so that <see cref="BtfTypes"/> can be queried without fear.
 /// </summary>
 public sealed class BtfParser
 {
@@ -24,7 +24,9 @@ public sealed class BtfParser
     private ReadOnlyMemory<byte> _strings;
     private int[] _offsets = [];
 
-    /// <summary>Bytes of type names that may overlap: names are decoded for an index, whose size is to be bounded by the section's.</summary>
+    /// <summary>
+    /// Bytes of names that may still follow. Names may overlap; what decoding them costs is to be bounded by the section's size.
+    /// </summary>
     private long _nameBudget;
 
     private BtfParser(ReadOnlyMemory<byte> section, bool bigEndian, string fileName, DiagnosticBag diagnostics)
@@ -129,9 +131,9 @@ public sealed class BtfParser
     private bool TryCheckName(int id, uint nameOffset)
     {
         if (!new ByteReader(_strings.Span, _bigEndian).TryReadCString(nameOffset, out ReadOnlySpan<byte> name))
-            return FailAt(id, "has a name outside of the string section");
+            return FailAt(id, "has a name, its own or one in it, outside of the string section");
         _nameBudget -= name.Length;
-        return _nameBudget >= 0 || FailAt(id, "has a name that overlaps those of others without measure");
+        return _nameBudget >= 0 || FailAt(id, "has a name, its own or one in it, that overlaps others without measure");
     }
 
     private bool TryCheckType(int id, BtfKind kind, uint length, uint at)
@@ -172,13 +174,15 @@ public sealed class BtfParser
         };
     }
 
-    /// <summary>Checks names and type ids of <paramref name="count"/> elements; they stand at these offsets in each, or not at all (-1).</summary>
+    /// <summary>
+    /// Checks names and type ids of <paramref name="count"/> elements; they stand at these offsets in each, or not at all (-1).
+    /// </summary>
     private bool TryCheckElements(int id, uint data, uint count, uint stride, int name, int type)
     {
         for (uint i = 0; i < count; i++, data += stride)
         {
-            if (name >= 0 && UInt32(data + (uint)name) >= _strings.Length)
-                return FailAt(id, $"has an element {i} with a name outside of the string section");
+            if (name >= 0 && !TryCheckName(id, UInt32(data + (uint)name)))
+                return false;
             if (type >= 0 && !TryCheckReference(id, UInt32(data + (uint)type)))
                 return false;
         }
@@ -218,8 +222,8 @@ public sealed class BtfParser
             case BtfKind.ARRAY:
                 id = UInt32((uint)_offsets[id] + TypeHeaderSize);
                 return true;
-            case BtfKind.VOID or BtfKind.INT or BtfKind.PTR or BtfKind.STRUCT or BtfKind.UNION or BtfKind.ENUM or BtfKind.FWD or BtfKind.FUNC
-                or BtfKind.FUNC_PROTO or BtfKind.DATASEC or BtfKind.FLOAT or BtfKind.DECL_TAG or BtfKind.ENUM64:
+            case BtfKind.VOID or BtfKind.INT or BtfKind.PTR or BtfKind.STRUCT or BtfKind.UNION or BtfKind.ENUM or BtfKind.FWD
+                or BtfKind.FUNC or BtfKind.FUNC_PROTO or BtfKind.DATASEC or BtfKind.FLOAT or BtfKind.DECL_TAG or BtfKind.ENUM64:
                 return false;
         }
 

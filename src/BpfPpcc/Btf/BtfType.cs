@@ -34,11 +34,13 @@ public readonly record struct BtfArray(uint ElementType, uint IndexType, uint Co
 /// <summary>An integer's shape (btf.rst, 2.2.1).</summary>
 public readonly record struct BtfInt(BtfIntEncoding Encoding, int BitOffset, int Bits);
 
-/// <summary>An enumerator (btf.rst, 2.2.6 and 2.2.19); the value is sign-extended if the enum is signed.</summary>
+/// <summary>An enumerator (btf.rst, 2.2.6 and 2.2.19); the value is sign-extended if the enum is signed, else zero-extended.</summary>
 public readonly record struct BtfEnumerator(string Name, long Value);
 
 /// <summary>A parameter of a function prototype (btf.rst, 2.2.13); a last one of type 0 without a name means "...".</summary>
 public readonly record struct BtfParameter(string Name, uint Type);
 
-/// <summary>A variable or function of a data section (btf.rst, 2.2.15). Of an object file, Offset and Size may be 0: its symbols count.</summary>
+/// <summary>
+/// A variable or function of a data section (btf.rst, 2.2.15). Of an object file, Offset and Size may be 0: its symbols count.
+/// </summary>
 public readonly record struct BtfSectionVariable(uint Type, uint Offset, uint Size);

@@ -46,8 +46,8 @@ public sealed class BtfTypes
                 return default;
             uint offset = (uint)_offsets[id];
             uint info = UInt32(offset + 4);
-            return new BtfType(
-                id, (BtfKind)((info >> 24) & 0x1f), UInt32(offset), (int)(info & 0xffff), KindFlag: info >> 31 != 0, SizeOrType: UInt32(offset + 8));
+            var kind = (BtfKind)((info >> 24) & 0x1f);
+            return new BtfType(id, kind, UInt32(offset), (int)(info & 0xffff), KindFlag: info >> 31 != 0, SizeOrType: UInt32(offset + 8));
         }
     }
 
@@ -81,7 +81,9 @@ public sealed class BtfTypes
         return type;
     }
 
-    /// <summary>The size of a value of the type in bytes; false for types without one (void, functions, FWD) and for sizes beyond 64 bits.</summary>
+    /// <summary>
+    /// The size of a value of the type in bytes; false for types without one (void, functions, FWD) and for sizes beyond 64 bits.
+    /// </summary>
     public bool TryGetSize(uint id, out ulong size)
     {
         size = 0;

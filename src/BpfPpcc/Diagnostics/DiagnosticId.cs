@@ -33,6 +33,7 @@ public enum DiagnosticId
     CoreRelocationUnsupported = 306,
     ExternUnsupported = 307,
     MapFieldIgnored = 308,
+    ExternMapUnknown = 309,
 
     // 1000-1099 structure of the byte code (before any walk)
     UnknownOpcode = 1000,
@@ -50,6 +51,11 @@ public enum DiagnosticId
     ConstantDivisionByZero = 1012,
     ConstantShiftOutOfRange = 1013,
     StackTooLarge = 1014,
+    StackAboveFrame = 1015,
+    ReferenceUnresolved = 1016,
+    ProgramTooLarge = 1017,
+    AddressSpaceCastUnsupported = 1018,
+    CallbackDepthExceeded = 1019,
 
     // 1100-1199 pointer classes
     ContextPointerAmbiguous = 1100,

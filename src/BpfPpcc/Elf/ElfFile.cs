@@ -31,7 +31,8 @@ public sealed class ElfFile
     public List<ElfSection> Sections { get; } = [];
 
     /// <summary>
-    /// Symbols in any order (the writer moves locals to the front, as the gABI wants, and otherwise keeps the order). Names need not be unique.
+    /// Symbols in any order (the writer moves locals to the front, as the gABI wants, and otherwise keeps the order). Names need not be
+    /// unique.
     /// </summary>
     public List<ElfSymbol> Symbols { get; } = [];
 
@@ -50,7 +51,8 @@ public sealed class ElfFile
     }
 
     /// <summary>Adds the section symbol (STT_SECTION, STB_LOCAL) of <paramref name="section"/> and returns it.</summary>
-    public ElfSymbol AddSectionSymbol(ElfSection section) => Add(new ElfSymbol { Type = STT_SECTION, Binding = STB_LOCAL, Section = section });
+    public ElfSymbol AddSectionSymbol(ElfSection section) =>
+        Add(new ElfSymbol { Type = STT_SECTION, Binding = STB_LOCAL, Section = section });
 
     /// <summary>The first section of this name, or null.</summary>
     public ElfSection? FindSection(string name)

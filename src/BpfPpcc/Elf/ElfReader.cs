@@ -116,7 +116,10 @@ public sealed class ElfReader
         ulong count = shortCount != 0 ? shortCount : first.Size;
         ulong nameIndex = shortNameIndex != SHN_XINDEX ? shortNameIndex : first.Link;
         if (count > (ulong)_bytes.Length / ShdrSize || !reader.TrySlice(offset, count * ShdrSize, out _))
-            return Fail(DiagnosticId.ElfTruncated, $"the section header table at offset {Hex(offset)} with {count} entries {BeyondTheEnd()}");
+        {
+            string table = $"the section header table at offset {Hex(offset)} with {count} entries";
+            return Fail(DiagnosticId.ElfTruncated, $"{table} {BeyondTheEnd()}");
+        }
 
         _headers = new SectionHeader[count];
         for (int i = 0; i < _headers.Length; i++)
@@ -133,7 +136,7 @@ public sealed class ElfReader
         ref SectionHeader table = ref _headers[nameIndex];
         table.IsStructural = true;
         if (table.Type != SHT_STRTAB)
-            return Fail(DiagnosticId.ElfMalformed, $"the section name table, section [{nameIndex}], has type {table.Type}, expected SHT_STRTAB");
+            return Fail(DiagnosticId.ElfMalformed, $"the section name table, section [{nameIndex}], is no string table");
         if (!Reader.TrySlice(table.Offset, table.Size, out ReadOnlySpan<byte> names))
             return Fail(DiagnosticId.ElfTruncated, $"the section name table at offset {Hex(table.Offset)} {BeyondTheEnd()}");
         for (int i = 1; i < _headers.Length; i++)
@@ -220,7 +223,7 @@ public sealed class ElfReader
 
             uint index = shortIndex;
             if (shortIndex == SHN_XINDEX && !extendedIndices.TryReadUInt32((ulong)i * 4, out index))
-                return FailIn(_symbolTable, DiagnosticId.ElfMalformed, $"has a symbol [{i}] with SHN_XINDEX, but no SHT_SYMTAB_SHNDX entry");
+                return FailIn(_symbolTable, DiagnosticId.ElfMalformed, $"has a symbol [{i}] with SHN_XINDEX, but no SHT_SYMTAB_SHNDX");
             bool isReserved = shortIndex is >= SHN_LORESERVE and not SHN_XINDEX;
             if (!isReserved && index >= _headers.Length)
             {
@@ -303,7 +306,11 @@ public sealed class ElfReader
             }
 
             if (offset >= target.Size)
-                return FailIn(index, DiagnosticId.ElfMalformed, $"has a relocation at {Hex(offset)}, beyond the end of section '{target.Name}'");
+            {
+                string what = $"has a relocation at {Hex(offset)}, beyond the end of section '{target.Name}'";
+                return FailIn(index, DiagnosticId.ElfMalformed, what);
+            }
+
             target.Relocations.Add(new ElfRelocation(offset, (uint)info, _symbols[symbol], (long)addend, IsImplicit: !isRela));
         }
 

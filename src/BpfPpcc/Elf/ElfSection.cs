@@ -28,7 +28,9 @@ public sealed class ElfSection
     /// <summary>The bytes; empty for SHT_NOBITS.</summary>
     public ReadOnlyMemory<byte> Contents { get; set; }
 
-    /// <summary>For SHT_NOBITS: the size in memory. Of a file that was read, it is whatever the file says: check before allocating.</summary>
+    /// <summary>
+    /// For SHT_NOBITS: the size in memory. Of a file that was read, it is whatever the file says: check before allocating.
+    /// </summary>
     public ulong NoBitsSize { get; set; }
 
     /// <summary>Relocations of this section, in file order.</summary>

@@ -43,7 +43,9 @@ internal sealed class ElfStringTable
 
     public uint OffsetOf(string text) => _offsets[text];
 
-    /// <summary>Orders by the characters from the last to the first, longer strings first, so that a string follows those that end in it.</summary>
+    /// <summary>
+    /// Orders by the characters from the last to the first, longer strings first, so that a string follows those that end in it.
+    /// </summary>
     private sealed class ReversedComparer : IComparer<string>
     {
         public static readonly ReversedComparer Instance = new();

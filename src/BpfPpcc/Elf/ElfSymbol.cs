@@ -13,7 +13,9 @@ public sealed class ElfSymbol
     /// <summary>STB_LOCAL, ...</summary>
     public byte Binding { get; init; }
 
-    /// <summary>The whole of st_other: visibility in the low two bits, the rest belongs to the machine (ELFv2: the local entry point).</summary>
+    /// <summary>
+    /// The whole of st_other: visibility in the low two bits, the rest belongs to the machine (ELFv2: the local entry point).
+    /// </summary>
     public byte Other { get; init; }
 
     /// <summary>The section that defines the symbol; null if it is undefined, absolute or common.</summary>

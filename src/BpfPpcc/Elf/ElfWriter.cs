@@ -4,8 +4,8 @@ using static BpfPpcc.Elf.ElfConstants;
 namespace BpfPpcc.Elf;
 
 /// <summary>
-/// Writes an <see cref="ElfFile"/> as a relocatable ELF64 file of either byte order (System V gABI, chapter 4). Order of the sections: null,
-/// the content sections as listed, each followed by its SHT_RELA section if it has relocations, .symtab, .symtab_shndx where indices need
+/// Writes an <see cref="ElfFile"/> as a relocatable ELF64 file of either byte order (System V gABI, chapter 4). Order of the sections:
+/// null, the content sections as listed, each followed by its SHT_RELA section if it has relocations, .symtab, .symtab_shndx where indices need
 /// it, .strtab, .shstrtab. The bytes are a function of the file's value alone.
 /// </summary>
 public sealed class ElfWriter
@@ -70,7 +70,7 @@ public sealed class ElfWriter
         _symbolTable = index;
     }
 
-    /// <summary>gABI, chapter 4, Symbol Table: all local symbols precede the others; sh_info is the index of the first that is not local.</summary>
+    /// <summary>gABI, chapter 4, Symbol Table: local symbols precede the others; sh_info is the index of the first that is not.</summary>
     private void NumberSymbols()
     {
         AddSymbols(local: true);

@@ -62,8 +62,17 @@ public sealed class CodeEmitter
             WriteBlock(_layout.Order[i], next);
         }
 
+        _frameCode.EndBody();
+        CheckToc();
         RelaxedCode? relaxed = BranchRelaxation.Relax(_code, _blockWords);
         return relaxed is null ? null : Finish(relaxed);
+    }
+
+    /// <summary>Code that refers to a symbol, or to a function of another module through the linker's stub, reads r2.</summary>
+    private void CheckToc()
+    {
+        if (_code.Relocations.Count != 0 && !_function.NeedsToc)
+            throw new InvalidOperationException($"{_function.Name} uses the TOC without saying so");
     }
 
     private void WriteBlock(int index, int next)

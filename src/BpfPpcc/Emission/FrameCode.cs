@@ -13,8 +13,8 @@ internal sealed class FrameCode(FrameLayout frame, CodeBuffer code)
     private readonly FrameLayout _frame = frame;
     private readonly CodeBuffer _code = code;
 
-    /// <summary>Rows were written by an epilogue and must be taken back if more code follows.</summary>
-    private bool _stateIsRemembered;
+    /// <summary>Index of the row by which the last epilogue remembered the body's rows, or -1 if they hold.</summary>
+    private int _rememberedAt = -1;
 
     /// <summary>Byte offset of the local entry point.</summary>
     public int LocalEntryOffset { get; private set; }
@@ -51,10 +51,17 @@ internal sealed class FrameCode(FrameLayout frame, CodeBuffer code)
     /// <summary>Called at the start of every block: the body's rows hold again behind an epilogue in the middle.</summary>
     public void ResumeBody()
     {
-        if (!_stateIsRemembered)
+        if (_rememberedAt < 0)
             return;
         _code.AddCfi(CfiKind.RestoreState);
-        _stateIsRemembered = false;
+        _rememberedAt = -1;
+    }
+
+    /// <summary>Called behind the last block: nobody needs to remember what holds before the last epilogue.</summary>
+    public void EndBody()
+    {
+        if (_rememberedAt >= 0)
+            _code.Cfi.RemoveAt(_rememberedAt);
     }
 
     /// <summary>r2 from r12, which holds the function's own address when C comes in (ELFv2 ABI, 2.3.2.1).</summary>
@@ -118,8 +125,8 @@ internal sealed class FrameCode(FrameLayout frame, CodeBuffer code)
         Gpr[] saved = _frame.SavedRegisters;
         if (_frame.Size != 0 || saved.Length != 0)
         {
+            _rememberedAt = _code.Cfi.Count;
             _code.AddCfi(CfiKind.RememberState);
-            _stateIsRemembered = true;
         }
 
         for (int i = 0; i < saved.Length; i++)

@@ -32,6 +32,9 @@ public sealed class IrInstruction
     /// <summary>For memory operations: see the opcode.</summary>
     public bool IsOrdered { get; set; }
 
+    /// <summary>The value is not 0, in any run: the address of something that exists.</summary>
+    public bool IsNotZero { get; set; }
+
     public long Immediate { get; set; }
 
     public SymbolId Symbol { get; set; } = SymbolId.None;
@@ -77,7 +80,7 @@ public sealed class IrBlock
 
     public List<IrInstruction> Instructions { get; } = [];
 
-    /// <summary>In the order of the phis' operands. A block that branches here by both of its targets stands in it twice.</summary>
+    /// <summary>In the order of the phis' operands, each block once.</summary>
     public List<IrBlock> Predecessors { get; } = [];
 
     public IrInstruction Terminator => Instructions[^1];
@@ -88,13 +91,19 @@ public sealed class IrBlock
 /// <summary>What a function is to the world, decided by lifting.</summary>
 public enum IrFunctionKind : byte
 {
-    /// <summary>A row in bpf_progs.</summary>
+    /// <summary>
+    /// A row in bpf_progs; owns a tail-call count. If BPF code calls the program too and must not see it as C does, this is a wrapper that
+    /// calls the code as a subprogram.
+    /// </summary>
     Program,
 
     /// <summary>Called by BPF code of this module, perhaps also by C.</summary>
     Subprogram,
 
-    /// <summary>What C calls in place of a global subprogram that only BPF code may call as it is: extends the result, keeps a tail-call count.</summary>
+    /// <summary>
+    /// What C calls in place of a subprogram that only BPF code may call as it is: forwards the arguments, extends the result, and owns a
+    /// tail-call count of its own, which the subprogram that it calls shares.
+    /// </summary>
     Thunk,
 }
 
@@ -109,10 +118,13 @@ public sealed class IrFunction
 
     public required IrFunctionKind Kind { get; init; }
 
-    /// <summary>The symbol (FunctionCode) under which this module calls it; none for a thunk.</summary>
+    /// <summary>The symbol (FunctionCode) under which this module calls it; none for a thunk and a wrapper.</summary>
     public required SymbolId Symbol { get; init; }
 
-    /// <summary>C calls it by its name, or by a pointer that the module hands out.</summary>
+    /// <summary>
+    /// C calls it by its name, or by a pointer that the module hands out. Of the functions with one <see cref="FunctionIndex"/> at most one
+    /// is so: it is what a FunctionPointer symbol of that index leads to.
+    /// </summary>
     public required bool IsCallableFromC { get; init; }
 
     /// <summary>It, or a subprogram that it reaches, makes a tail call.</summary>
@@ -121,7 +133,7 @@ public sealed class IrFunction
     /// <summary>Data in memory is big-endian.</summary>
     public required bool IsBigEndian { get; init; }
 
-    /// <summary>Bytes of BPF stack that the code may touch, a multiple of 8, 0..512.</summary>
+    /// <summary>Bytes of BPF stack that the code may touch, a multiple of 8; more than 512 only if unverified code names more.</summary>
     public int StackSize { get; set; }
 
     public List<IrBlock> Blocks { get; } = [];

@@ -14,6 +14,9 @@ public sealed class IrModule
     /// <summary>By the map's symbol: the ARRAY maps whose lookups may read `values` of the descriptor (object-abi.md, Maps).</summary>
     public required ImmutableDictionary<SymbolId, IrArrayMap> ArrayMaps { get; init; }
 
+    /// <summary>By the map's symbol: max_entries of the prog arrays that lie in this object.</summary>
+    public ImmutableDictionary<SymbolId, uint> ProgramArrays { get; init; } = ImmutableDictionary<SymbolId, uint>.Empty;
+
     /// <summary>The function that <see cref="IrOpcode.CallLocal"/> to this symbol enters.</summary>
     public required ImmutableDictionary<SymbolId, IrFunction> FunctionsBySymbol { get; init; }
 }

@@ -11,7 +11,7 @@ namespace BpfPpcc.Ir;
 /// </remarks>
 public enum IrOpcode : byte
 {
-    // Leaves
+    // Leaves: they stand at the head of the entry block
 
     /// <summary>Immediate. I64 (usable where I32 is wanted).</summary>
     Constant,
@@ -78,7 +78,7 @@ public enum IrOpcode : byte
     /// <summary>Operand 1: value; Atomic says the operation; Width 32 or 64. Gives the old value, zero-extended, I64. Full barrier on both sides if IsOrdered, relaxed else.</summary>
     AtomicReadModifyWrite,
 
-    /// <summary>Operand 1: expected, operand 2: replacement; Width 32 or 64. Gives the old value, zero-extended, I64. Full barrier on both sides.</summary>
+    /// <summary>Operand 1: expected, operand 2: replacement, low Width bits of each; Width 32 or 64. Gives the old value, zero-extended, I64. Full barrier on both sides.</summary>
     AtomicCompareExchange,
 
     // Calls. Operands: the arguments, at most five, for r1, r2, ... Give r0, I64.
@@ -100,7 +100,7 @@ public enum IrOpcode : byte
     /// <summary>To Targets[0].</summary>
     Jump,
 
-    /// <summary>Condition between operands 0 and 1 at CompareWidth: to Targets[0] if it holds, else to Targets[1].</summary>
+    /// <summary>Condition between operands 0 and 1 at CompareWidth: to Targets[0] if it holds, else to Targets[1], another block.</summary>
     Branch,
 
     /// <summary>Operand 0 is the result.</summary>

@@ -9,34 +9,31 @@ namespace BpfPpcc.Loading;
 /// </summary>
 public static class ArrayStorage
 {
-    /// <summary>Bytes of one object's elements, of all maps together.</summary>
-    public const long Limit = 16 << 20;
+    /// <summary>Bytes of element storage that one object brings at most; what does not fit is left to the runtime.</summary>
+    public const long Limit = 16L << 20;
 
-    /// <summary>By <see cref="BpfMap.Index"/>. Given in input order while the limit lasts; a map that does not fit leaves the rest to those behind it.</summary>
-    /// <param name="externMaps">Names of maps that another object defines.</param>
-    public static ImmutableArray<bool> Of(ImmutableArray<BpfMap> maps, ImmutableArray<string> externMaps)
+    private const uint KeySize = 4;
+
+    /// <summary>By <see cref="BpfMap.Index"/>. Given in input order; a map that does not fit leaves the rest to those behind it.</summary>
+    public static ImmutableArray<bool> Find(ImmutableArray<BpfMap> maps)
     {
-        ImmutableArray<bool>.Builder result = ImmutableArray.CreateBuilder<bool>(maps.Length);
-        long used = 0;
+        ImmutableArray<bool>.Builder bringsStorage = ImmutableArray.CreateBuilder<bool>(maps.Length);
+        long left = Limit;
         foreach (BpfMap map in maps)
         {
-            long size = map.Type == BpfMapType.ARRAY && !externMaps.Contains(map.Name) ? SizeOf(map) : 0;
-            bool hasStorage = size > 0 && size <= Limit - used;
-            if (hasStorage)
-                used += size;
-            result.Add(hasStorage);
+            bool fits = map is { Type: BpfMapType.ARRAY, KeySize: KeySize, MaxEntries: > 0, ValueSize: > 0, IsExtern: false }
+                && Stride(map) <= left / map.MaxEntries;
+            bringsStorage.Add(fits);
+            if (fits)
+                left -= Size(map);
         }
 
-        return result.MoveToImmutable();
+        return bringsStorage.MoveToImmutable();
     }
 
-    /// <summary>Bytes from one element of an ARRAY to the next: the value size rounded up to a multiple of 8.</summary>
-    public static ulong StrideOf(BpfMap map) => ((ulong)map.ValueSize + 7) & ~7UL;
+    /// <summary>Bytes from one element to the next: the value size rounded up to a multiple of 8.</summary>
+    public static long Stride(BpfMap map) => (map.ValueSize + 7L) & ~7L;
 
-    /// <summary>Bytes of the elements of an ARRAY; long.MaxValue if it is more.</summary>
-    public static long SizeOf(BpfMap map)
-    {
-        UInt128 size = (UInt128)StrideOf(map) * map.MaxEntries;
-        return size > long.MaxValue ? long.MaxValue : (long)size;
-    }
+    /// <summary>Bytes of all elements of a map that <see cref="Find"/> says brings them.</summary>
+    public static long Size(BpfMap map) => Stride(map) * map.MaxEntries;
 }

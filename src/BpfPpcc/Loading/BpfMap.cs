@@ -13,6 +13,9 @@ public sealed record BpfMap
 
     public required BpfMapType Type { get; init; }
 
+    /// <summary>Another object defines it: this one only refers to its name.</summary>
+    public bool IsExtern { get; init; }
+
     public uint KeySize { get; init; }
 
     public uint ValueSize { get; init; }
@@ -34,6 +37,9 @@ public sealed record BpfMap
     /// <summary>Template of a map-in-map, or null. Its <see cref="Index"/> is -1: it is no map of the module.</summary>
     public BpfMap? Inner { get; init; }
 
-    /// <summary>Initial contents of a prog array (function indices) or map-in-map (map indices) from `.values`; -1 where a slot is empty.</summary>
+    /// <summary>
+    /// Initial contents of a prog array (function indices) or map-in-map (map indices) from `.values`; -1 where a slot is empty. It
+    /// ends with the last slot that is not.
+    /// </summary>
     public ImmutableArray<int> InitialValues { get; init; } = [];
 }

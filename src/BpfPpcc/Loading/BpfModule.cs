@@ -34,6 +34,9 @@ public sealed class BpfModule
     /// <summary>Parsed .BTF, or null.</summary>
     public required BtfTypes? Btf { get; init; }
 
+    /// <summary>Types of the kernel or host that the programs will run in (--btf), or null.</summary>
+    public BtfTypes? TargetBtf { get; init; }
+
     /// <summary>Contents of .BTF and .BTF.ext as they were, for pass-through; empty if absent.</summary>
     public required ImmutableArray<byte> RawBtf { get; init; }
 

@@ -5,13 +5,16 @@ namespace BpfPpcc.Loading;
 
 /// <summary>
 /// Reads map definitions that are written as variables of a struct type in section .maps (libbpf documentation, "BTF-defined maps"). Each
-/// member is an attribute: an integer is the length of an array that the member points to (or the one enumerator of its enum), a type is the
-/// type that it points to, and `values` is an array of pointers to what a map of maps or programs holds.
+/// member is an attribute: an integer is the length of an array that the member points to (or the one enumerator of its enum), a type
+/// is the type that it points to, and `values` is an array of pointers to what a map of maps or programs holds.
 /// </summary>
 internal sealed class BtfMapReader
 {
     /// <summary>The value size of a map that holds maps or programs: to user space a value is a file descriptor.</summary>
     private const uint DescriptorSize = 4;
+
+    /// <summary>There are eleven; a longer list is made up.</summary>
+    private const int MaximumAttributes = 32;
 
     private readonly BtfTypes _btf;
     private readonly Dictionary<string, uint> _variables = [];
@@ -59,6 +62,8 @@ internal sealed class BtfMapReader
         {
             if (type.Kind != BtfKind.STRUCT)
                 return "is no struct";
+            if (type.Length > MaximumAttributes)
+                return $"has {type.Length} attributes";
             foreach (BtfMember member in btf.MembersOf(type))
             {
                 if (ReadMember(member) is string fault)

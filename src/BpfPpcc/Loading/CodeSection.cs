@@ -55,8 +55,8 @@ internal sealed class CodeSection
     public ElfRelocation RelocationOf(int slot) => Section.Relocations[_relocations[slot] - 1];
 
     /// <summary>
-    /// What is to be added to the symbol of the relocation of a slot, in bytes: of CALL, the immediate holds the offset of the target in slots,
-    /// minus 1; of LD_IMM64, the two immediates hold the offset in bytes (bpf/llvm_reloc.rst).
+    /// What is to be added to the symbol of the relocation of a slot, in bytes: of CALL, the immediate holds the offset of the target
+    /// in slots, minus 1; of LD_IMM64, the two immediates hold the offset in bytes (bpf/llvm_reloc.rst).
     /// </summary>
     public long AddendOf(int slot)
     {

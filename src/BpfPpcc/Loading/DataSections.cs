@@ -15,7 +15,8 @@ internal sealed class DataSections(LoadingContext context, ReferenceResolver res
     private const ulong MaximumAlignment = 1 << 16;
 
     /// <summary>The data sections of the object, in file order; their places in the list are their indices.</summary>
-    public static List<ElfSection> Find(LoadingContext context) => [.. context.File.Sections.Where(s => context.KindOf(s) == SectionKind.Data)];
+    public static List<ElfSection> Find(LoadingContext context) =>
+        [.. context.File.Sections.Where(section => context.KindOf(section) == SectionKind.Data)];
 
     /// <summary>The section, or null after an error.</summary>
     public BpfDataSection? Build(ElfSection section, int index)
@@ -24,7 +25,9 @@ internal sealed class DataSections(LoadingContext context, ReferenceResolver res
             return Fail(section, $"has {Hex(section.Size)} bytes, more than the {Hex(int.MaxValue)} that are supported");
         if (section.Alignment > MaximumAlignment)
             return Fail(section, $"has alignment {Hex(section.Alignment)}, more than the {Hex(MaximumAlignment)} that are supported");
-        if (!TryVariables(section, out ImmutableArray<BpfVariable> variables) || !TryRelocations(section, out ImmutableArray<BpfDataRelocation> relocations))
+        if (!TryVariables(section, out ImmutableArray<BpfVariable> variables))
+            return null;
+        if (!TryRelocations(section, out ImmutableArray<BpfDataRelocation> relocations))
             return null;
         return new BpfDataSection
         {

@@ -9,14 +9,15 @@ internal readonly record struct FunctionParts(
     ImmutableArray<BpfInstruction> Instructions, ImmutableDictionary<int, BpfReference> References, ImmutableArray<BpfLineInfo> Lines);
 
 /// <summary>
-/// Decides which functions are programs. As for libbpf, functions of .text are subprograms if another section has functions, and programs if
-/// .text is all there is. In a section of programs the global functions are programs and the static ones subprograms; if it has static ones
+/// Decides which functions are programs. As for libbpf, functions of .text are subprograms if another section has functions, and
+/// programs if .text is all there is. In a section of programs the global functions are programs and the static ones subprograms; if it has static ones
 /// only, those that nothing refers to are programs.
 /// </summary>
 internal static class FunctionRoles
 {
     /// <summary>The role of each function.</summary>
-    public static BpfFunctionRole[] Decide(FunctionTable functions, IReadOnlyList<FunctionParts> parts, ImmutableArray<BpfDataSection> dataSections)
+    public static BpfFunctionRole[] Decide(
+        FunctionTable functions, IReadOnlyList<FunctionParts> parts, ImmutableArray<BpfDataSection> dataSections)
     {
         bool hasOtherSections = false;
         var sectionsWithGlobals = new HashSet<ElfSection>(ReferenceEqualityComparer.Instance);

@@ -11,8 +11,8 @@ internal readonly record struct FunctionRange(ElfSection Section, ElfSymbol Symb
 
 /// <summary>
 /// The functions of the code sections, by section in file order and by address in a section. Symbols of type FUNC say where they are; in
-/// sections without any (objects of clang before version 11, assembly), symbols of type NOTYPE do. A function that is called but has no symbol
-/// is named after the one with a symbol before it, and its distance from that in slots.
+/// sections without any (objects of clang before version 11, assembly), symbols of type NOTYPE do. A function that is called but has no
+/// symbol is named after the one with a symbol before it, and its distance from that in slots.
 /// </summary>
 internal sealed class FunctionTable
 {

@@ -7,8 +7,8 @@ using static BpfPpcc.Loading.RelocationTypes;
 namespace BpfPpcc.Loading;
 
 /// <summary>
-/// Finds what the calls and 64-bit immediates of a function refer to, by relocation (kernel documentation, bpf/llvm_reloc.rst) or, inside of
-/// a section, by the offset in the instruction.
+/// Finds what the calls and 64-bit immediates of a function refer to, by relocation (kernel documentation, bpf/llvm_reloc.rst) or,
+/// inside of a section, by the offset in the instruction.
 /// </summary>
 internal sealed class InstructionReferences(LoadingContext context, ReferenceResolver resolver)
 {

@@ -63,7 +63,8 @@ internal sealed class LoadingContext
     public SectionKind KindOf(ElfSection section) => _kinds.GetValueOrDefault(section);
 
     /// <summary>The symbols that are defined in a section, in the order of the symbol table.</summary>
-    public IReadOnlyList<ElfSymbol> SymbolsOf(ElfSection section) => _symbols.TryGetValue(section, out List<ElfSymbol>? symbols) ? symbols : [];
+    public IReadOnlyList<ElfSymbol> SymbolsOf(ElfSection section) =>
+        _symbols.TryGetValue(section, out List<ElfSymbol>? symbols) ? symbols : [];
 
     /// <summary>Reports an error and returns false.</summary>
     public bool Fail(DiagnosticId id, string message, string? section = null, string? function = null, int instruction = -1,
@@ -74,7 +75,8 @@ internal sealed class LoadingContext
     }
 
     /// <summary>
-    /// Labels inside functions, which have symbols in objects of old compilers and in hand-written assembly: they name no function and no variable.
+    /// Labels inside functions, which have symbols in objects of old compilers and in hand-written assembly: they name no function and
+    /// no variable.
     /// </summary>
     public static bool IsLocalLabel(string name) =>
         name.Length == 0 || name.StartsWith(".L", StringComparison.Ordinal) || name.StartsWith("LBB", StringComparison.Ordinal)

@@ -101,10 +101,12 @@ internal sealed class MapTable
         return true;
     }
 
-    /// <summary>Loaders disagree about what follows: an inner map's index and a NUMA node, or iproute2's id, pinning and inner map.</summary>
+    /// <summary>
+    /// Loaders disagree about what follows: an inner map's index and a NUMA node, or iproute2's id, pinning and inner map.
+    /// </summary>
     private void WarnOfIgnoredFields(ElfSection section, string map)
     {
-        string message = $"the definition of map '{map}' sets fields behind map_flags, whose meaning depends on the loader; they are ignored";
+        string message = $"map '{map}' sets fields behind map_flags, whose meaning depends on the loader; they are ignored";
         var location = new DiagnosticLocation(_context.FileName, section.Name);
         _context.Diagnostics.Warning(DiagnosticId.MapFieldIgnored, message, location, "define the map in section .maps with BTF");
     }
@@ -133,9 +135,10 @@ internal sealed class MapTable
     private List<ElfSymbol> DefinitionSymbols(ElfSection section)
     {
         var symbols = new List<ElfSymbol>();
-        IEnumerable<ElfSymbol> named = _context.SymbolsOf(section).Where(static s => s.Type is STT_OBJECT or STT_NOTYPE && !IsLocalLabel(s.Name));
-        foreach (ElfSymbol symbol in named.OrderBy(static s => s.Value))
+        foreach (ElfSymbol symbol in _context.SymbolsOf(section).OrderBy(static s => s.Value))
         {
+            if (symbol.Type is not (STT_OBJECT or STT_NOTYPE) || IsLocalLabel(symbol.Name))
+                continue;
             if (symbols.Count == 0 || symbols[^1].Value != symbol.Value)
                 symbols.Add(symbol);
         }

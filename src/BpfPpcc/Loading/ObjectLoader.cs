@@ -11,8 +11,8 @@ using static BpfPpcc.Elf.ElfConstants;
 namespace BpfPpcc.Loading;
 
 /// <summary>
-/// Bytes of a BPF ELF object in, <see cref="BpfModule"/> out: functions with everything that they refer to resolved, maps of both styles, data
-/// sections, types and source lines. Documents: kernel documentation bpf/llvm_reloc.rst and bpf/btf.rst, libbpf's documentation for section
+/// Bytes of a BPF ELF object in, <see cref="BpfModule"/> out: functions with everything that they refer to resolved, maps of both
+/// styles, data sections, types and source lines. Documents: kernel documentation bpf/llvm_reloc.rst and bpf/btf.rst, libbpf's documentation for section
 /// names and map definitions. Nothing that the input says can make it throw.
 /// </summary>
 public sealed class ObjectLoader
@@ -20,20 +20,29 @@ public sealed class ObjectLoader
     private readonly LoadingContext _context;
     private readonly ReadOnlyMemory<byte> _bytes;
 
-    private ObjectLoader(LoadingContext context, ReadOnlyMemory<byte> bytes)
+    private readonly LoaderOptions _options;
+
+    private ObjectLoader(LoadingContext context, ReadOnlyMemory<byte> bytes, LoaderOptions options)
     {
         _context = context;
         _bytes = bytes;
+        _options = options;
     }
 
     /// <summary>The module, or null after an error.</summary>
     /// <param name="bytes">The whole file.</param>
     /// <param name="fileName">As the user named it.</param>
-    public static BpfModule? Load(ReadOnlyMemory<byte> bytes, string fileName, DiagnosticBag diagnostics)
+    public static BpfModule? Load(ReadOnlyMemory<byte> bytes, string fileName, DiagnosticBag diagnostics) =>
+        Load(bytes, fileName, new LoaderOptions(), diagnostics);
+
+    /// <summary>The module, or null after an error.</summary>
+    /// <param name="bytes">The whole file.</param>
+    /// <param name="fileName">As the user named it.</param>
+    public static BpfModule? Load(ReadOnlyMemory<byte> bytes, string fileName, LoaderOptions options, DiagnosticBag diagnostics)
     {
         if (!ElfReader.TryRead(bytes, fileName, diagnostics, out ElfFile? file))
             return null;
-        var loader = new ObjectLoader(new LoadingContext(file!, fileName, diagnostics), bytes);
+        var loader = new ObjectLoader(new LoadingContext(file!, fileName, diagnostics), bytes, options);
         return loader.IsBpfObject() && loader.ParseTypes() ? loader.Load() : null;
     }
 
@@ -96,7 +105,8 @@ public sealed class ObjectLoader
 
         if (!builtFunctions.Any(static function => function.Role == BpfFunctionRole.Program))
         {
-            _context.Fail(DiagnosticId.NoPrograms, "the object has no BPF program: all its functions are static", help: "make one of them global");
+            const string Message = "the object has no BPF program: all its functions are static";
+            _context.Fail(DiagnosticId.NoPrograms, Message, help: "make one of them global");
             return null;
         }
 
@@ -111,6 +121,7 @@ public sealed class ObjectLoader
             Maps = filledMaps,
             DataSections = builtSections,
             Btf = _context.Btf,
+            TargetBtf = _options.TargetBtf,
             RawBtf = RawContents(".BTF"),
             RawBtfExt = RawContents(".BTF.ext"),
         };
@@ -122,7 +133,8 @@ public sealed class ObjectLoader
         var values = new Dictionary<int, List<int>>();
         foreach (ElfSection section in _context.File.Sections)
         {
-            if (_context.KindOf(section) is SectionKind.BtfMaps or SectionKind.LegacyMaps && !data.TryReadInitialValues(section, places, values))
+            bool holdsMaps = _context.KindOf(section) is SectionKind.BtfMaps or SectionKind.LegacyMaps;
+            if (holdsMaps && !data.TryReadInitialValues(section, places, values))
                 return false;
         }
 
@@ -134,6 +146,19 @@ public sealed class ObjectLoader
         }
 
         maps = builder.MoveToImmutable();
+        return TryMarkExternMaps(ref maps);
+    }
+
+    private bool TryMarkExternMaps(ref ImmutableArray<BpfMap> maps)
+    {
+        foreach (string name in _options.ExternMaps)
+        {
+            BpfMap? map = maps.FirstOrDefault(map => map.Name == name);
+            if (map is null)
+                return _context.Fail(DiagnosticId.ExternMapUnknown, $"the object has no map '{name}', which --extern-map names");
+            maps = maps.SetItem(map.Index, map with { IsExtern = true, InitialValues = [] });
+        }
+
         return true;
     }
 
@@ -217,5 +242,5 @@ public sealed class ObjectLoader
     }
 
     private ImmutableArray<byte> RawContents(string section) =>
-        _context.File.FindSection(section) is ElfSection found ? ImmutableCollectionsMarshal.AsImmutableArray(found.Contents.ToArray()) : [];
+        _context.File.FindSection(section) is ElfSection found ? [.. found.Contents.Span] : [];
 }

@@ -6,11 +6,15 @@ namespace BpfPpcc.Loading;
 /// <summary>C prototypes from BTF: how wide results and parameters are and how they are extended to 64 bits.</summary>
 internal static class Prototypes
 {
-    /// <summary>The prototype of a FUNC; null if it has a type that no register holds.</summary>
+    private const int MaximumParameters = 255;
+
+    /// <summary>The prototype of a FUNC; null if it has a type that no register holds, or more parameters than anyone writes.</summary>
     public static BpfPrototype? Of(BtfTypes btf, uint function)
     {
         BtfType prototype = btf.PrototypeOf(btf[function]);
         BpfScalar? result = null;
+        if (prototype.Length > MaximumParameters)
+            return null;
         if (btf.SkipModifiers(prototype.SizeOrType).Kind != BtfKind.VOID && !TryScalar(btf, prototype.SizeOrType, out result))
             return null;
 

@@ -9,7 +9,9 @@ namespace BpfPpcc.Loading;
 /// <summary>Why a relocation cannot be resolved.</summary>
 internal readonly record struct Fault(DiagnosticId Id, string Message, string? Help = null);
 
-/// <summary>Turns "symbol + addend" into what the symbol stands for: a map, a place in a data section, a function, something undefined.</summary>
+/// <summary>
+/// Turns "symbol + addend" into what the symbol stands for: a map, a place in a data section, a function, something undefined.
+/// </summary>
 internal sealed class ReferenceResolver
 {
     private readonly LoadingContext _context;
@@ -112,7 +114,8 @@ internal sealed class ReferenceResolver
 
         if (!symbol.IsUndefined)
         {
-            fault = new Fault(DiagnosticId.RelocationUnsupported, $"'{symbol.Name}' is an absolute symbol, which has no address in the output");
+            string message = $"'{symbol.Name}' is an absolute symbol, which has no address in the output";
+            fault = new Fault(DiagnosticId.RelocationUnsupported, message);
             return false;
         }
 

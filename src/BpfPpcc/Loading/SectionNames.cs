@@ -124,8 +124,9 @@ public static class SectionNames
     ];
 
     /// <summary>
-    /// The meaning of a section's name; UNSPEC for a name that says nothing. Names that go on behind one of the table with a character other
-    /// than a letter ("xdp_drop", "socket1", "classifier/in") mean what they meant to loaders before libbpf 1.0; the longest one counts.
+    /// The meaning of a section's name; UNSPEC for a name that says nothing. Names that go on behind one of the table with a character
+    /// other than a letter ("xdp_drop", "socket1", "classifier/in") mean what they meant to loaders before libbpf 1.0; the longest one
+    /// counts.
     /// </summary>
     public static SectionMeaning Lookup(string sectionName)
     {

@@ -36,16 +36,16 @@ internal sealed class MapDescriptors
     /// <summary>By <see cref="BpfMap.Index"/>: number of the descriptor, or -1 for a map of another object.</summary>
     private readonly int[] _descriptors;
 
-    public MapDescriptors(BpfModule module, OutputSections sections, StringPool strings, ObjectOptions options, DiagnosticBag diagnostics)
+    public MapDescriptors(BpfModule module, OutputSections sections, StringPool strings, DiagnosticBag diagnostics)
     {
         _module = module;
         _sections = sections;
         _strings = strings;
         _diagnostics = diagnostics;
-        _hasStorage = ArrayStorage.Of(module.Maps, options.ExternMaps);
+        _hasStorage = ArrayStorage.Find(module.Maps);
         _descriptors = new int[module.Maps.Length];
         foreach (BpfMap map in module.Maps)
-            _descriptors[map.Index] = options.ExternMaps.Contains(map.Name) ? -1 : Count++;
+            _descriptors[map.Index] = map.IsExtern ? -1 : Count++;
     }
 
     /// <summary>Number of descriptors.</summary>
@@ -71,7 +71,7 @@ internal sealed class MapDescriptors
             var contents = new Contents(
                 Inner: map.Inner is { } inner ? WriteTemplate(map, inner) : null,
                 Init: HoldsMaps(map) && !map.InitialValues.IsEmpty ? WriteInitialMaps(map, undefined) : null,
-                Values: _hasStorage[map.Index] ? _sections.Storage.Reserve(ArrayStorage.SizeOf(map)) : null,
+                Values: _hasStorage[map.Index] ? _sections.Storage.Reserve(ArrayStorage.Size(map)) : null,
                 Progs: map.Type == BpfMapType.PROG_ARRAY ? WriteSlots(map, programs) : null);
             WriteDescriptor(_sections.Maps, map, map.Name, contents);
         }

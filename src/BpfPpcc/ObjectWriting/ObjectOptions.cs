@@ -17,9 +17,6 @@ public sealed record ObjectOptions
     /// <summary>Put before a helper's name instead of <see cref="HelperNames.DefaultPrefix"/>.</summary>
     public string HelperPrefix { get; init; } = HelperNames.DefaultPrefix;
 
-    /// <summary>Maps that another object defines.</summary>
-    public ImmutableArray<string> ExternMaps { get; init; } = [];
-
     /// <summary>Leave .BTF and .BTF.ext out.</summary>
     public bool StripBtf { get; init; }
 

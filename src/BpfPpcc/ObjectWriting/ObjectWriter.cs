@@ -62,7 +62,7 @@ public sealed class ObjectWriter
         var strings = new StringPool(_sections.Strings);
         var code = new TextSection(_functions, _sections.Text);
         var programs = new ProgramDescriptors(_module, _sections, strings);
-        var maps = new MapDescriptors(_module, _sections, strings, _options, _diagnostics);
+        var maps = new MapDescriptors(_module, _sections, strings, _diagnostics);
         var resolver = new SymbolResolver(_symbolTable, _sections, code, maps, _undefined, _options);
 
         code.Write(_module.SourceName, _diagnostics);

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using BpfPpcc.Bpf;
-using BpfPpcc.Collections;
 using BpfPpcc.Loading;
 
 namespace BpfPpcc.ObjectWriting;
@@ -58,20 +57,23 @@ internal sealed class ProgramTag
 
     private byte[] Compute()
     {
-        var bytes = new ByteWriter(_module.IsBigEndian);
+        var bytes = new byte[_slots * BpfInstruction.Size];
+        int offset = 0;
         foreach (BpfFunction function in _layout)
         {
             bool isSecondHalf = false;
             for (int slot = 0; slot < function.Instructions.Length; slot++)
             {
                 BpfInstruction instruction = function.Instructions[slot];
-                BpfInstructionEncoder.Write(bytes, isSecondHalf ? instruction with { Imm = 0 } : AsLoaded(function, slot, instruction));
+                BpfInstruction loaded = isSecondHalf ? instruction with { Imm = 0 } : AsLoaded(function, slot, instruction);
+                loaded.Encode(bytes.AsSpan(offset), _module.IsBigEndian);
+                offset += BpfInstruction.Size;
                 isSecondHalf = !isSecondHalf && instruction.IsLoadImmediate64 && HoldsMapAddress(function, slot);
             }
         }
 
 #pragma warning disable CA5350 // Linux chose the hash; nothing is protected by it.
-        return SHA1.HashData(bytes.Written)[..Size];
+        return SHA1.HashData(bytes)[..Size];
 #pragma warning restore CA5350
     }
 

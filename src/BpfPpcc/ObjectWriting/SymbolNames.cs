@@ -19,6 +19,9 @@ internal sealed class SymbolNames
     private readonly HashSet<string> _unusedRenames = [];
     private readonly HashSet<string> _taken = [];
 
+    /// <summary>By wanted name: the last number that was put behind it.</summary>
+    private readonly Dictionary<string, int> _lastNumbers = [];
+
     public SymbolNames(ObjectOptions options, DiagnosticBag diagnostics)
     {
         _diagnostics = diagnostics;
@@ -73,8 +76,10 @@ internal sealed class SymbolNames
     private string MakeUnique(string wanted)
     {
         string name = wanted;
-        for (int i = 1; !_taken.Add(name); i++)
-            name = string.Create(CultureInfo.InvariantCulture, $"{wanted}.{i}");
+        int number = _lastNumbers.GetValueOrDefault(wanted);
+        while (!_taken.Add(name))
+            name = string.Create(CultureInfo.InvariantCulture, $"{wanted}.{++number}");
+        _lastNumbers[wanted] = number;
         return name;
     }
 

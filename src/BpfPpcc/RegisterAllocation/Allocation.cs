@@ -6,9 +6,9 @@ namespace BpfPpcc.RegisterAllocation;
 /// <summary>Where a value is: a GPR or a spill slot of 8 bytes.</summary>
 public readonly record struct Location
 {
-    private readonly short _value;
+    private readonly int _value;
 
-    private Location(short value) => _value = value;
+    private Location(int value) => _value = value;
 
     public bool IsGpr => _value >= 0;
 
@@ -19,12 +19,15 @@ public readonly record struct Location
 
     public static Location InGpr(Gpr gpr) => new(gpr.Number);
 
-    public static Location InSpillSlot(int slot) => new((short)~slot);
+    public static Location InSpillSlot(int slot) => new(~slot);
 }
 
 /// <summary>
 /// Something that emission does before an instruction, beside what the MIR says: move a value, or compute a rematerialisable one.
-/// Edits at one point happen one after another, in list order (parallel moves are in sequence already; r0 may be used as scratch).
+/// Edits at one point happen one after another, in list order (parallel moves are in sequence already). r0 may be a source or a
+/// destination: it breaks cycles and carries moves from slot to slot, so it keeps nothing from one instruction of the MIR to the next.
+/// Only LoadImmediate, addi and addis are ever rematerialised into r0: the expansions of the others use their register as RA.
+/// An edit may stand between a comparison and its branch: it changes neither CR nor XER.
 /// </summary>
 /// <param name="Block">Block index.</param>
 /// <param name="Instruction">Index in the block of the instruction before which this happens.</param>

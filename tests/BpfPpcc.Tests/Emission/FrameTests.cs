@@ -110,7 +110,6 @@ public sealed class FrameTests
                 new CfiInstruction(36, CfiKind.Offset, 65, 16),
                 new CfiInstruction(36, CfiKind.Offset, 31, -16),
                 new CfiInstruction(36, CfiKind.Offset, 14, -24),
-                new CfiInstruction(72, CfiKind.RememberState, 0, 0),
                 new CfiInstruction(76, CfiKind.Restore, 14, 0),
                 new CfiInstruction(80, CfiKind.Restore, 31, 0),
                 new CfiInstruction(84, CfiKind.DefineCfaOffset, 0, 0),
@@ -166,7 +165,7 @@ public sealed class FrameTests
         EmittedCode.AssertAssembly("std 31,-16(1)\n std 30,-24(1)\n li 30,1\n li 31,2\n ld 30,-24(1)\n ld 31,-16(1)\n blr", function);
         Assert.Equal(0, function.FrameSize);
         Assert.Equal(
-            [CfiKind.Offset, CfiKind.Offset, CfiKind.RememberState, CfiKind.Restore, CfiKind.Restore],
+            [CfiKind.Offset, CfiKind.Offset, CfiKind.Restore, CfiKind.Restore],
             function.Cfi.Select(row => row.Kind));
     }
 
@@ -199,4 +198,36 @@ public sealed class FrameTests
     public void Misaligned_displacement_of_a_doubleword_form_is_a_compiler_bug() =>
         Assert.Throws<InvalidOperationException>(
             () => new MirBuilder(stack: 16).Op(Ppc64Opcode.Std, Use(3), Stack(-7), R1).Return().Emit());
+
+    [Fact]
+    public void Use_of_the_toc_without_saying_so_is_a_compiler_bug() =>
+        Assert.Throws<InvalidOperationException>(() => new MirBuilder().Call(s_helper).Return().Emit());
+
+    [Fact]
+    public void Dump_shows_offsets_words_text_rows_and_relocations()
+    {
+        var symbols = new SymbolTable();
+        SymbolId helper = symbols.Intern(SymbolKind.ExternFunction, "bpf_helper_ktime_get_ns", 5);
+        CompiledFunction function = new MirBuilder("g", needsToc: true, stack: 8).Call(helper).OpAt(3, Ppc64Opcode.Addi, Def(3), Use(3), Imm(1)).Return().Emit();
+        Assert.Equal(
+            """
+            function g: 40 bytes, frame 48, BPF stack 8, local entry +0, TOC
+                  0  7c0802a6  mflr %r0
+                  4  f8010010  std %r0, 16(%r1)
+                  8  f821ffd1  stdu %r1, -48(%r1)
+                        .cfi_def_cfa_offset 48
+                        .cfi_offset 65, 16
+                  c  48000001  bl .+0  ; R_PPC64_REL24 bpf_helper_ktime_get_ns
+                 10  60000000  nop
+              ; slot 3
+                 14  38630001  addi %r3, %r3, 1
+                 18  38210030  addi %r1, %r1, 48
+                        .cfi_def_cfa_offset 0
+                 1c  e8010010  ld %r0, 16(%r1)
+                 20  7c0803a6  mtlr %r0
+                 24  4e800020  blr
+
+            """.ReplaceLineEndings("\n"),
+            CodePrinter.Print(function, symbols));
+    }
 }

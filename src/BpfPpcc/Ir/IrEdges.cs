@@ -1,0 +1,74 @@
+namespace BpfPpcc.Ir;
+
+/// <summary>Edits of the control flow graph that keep predecessor lists and phi operands in step.</summary>
+public static class IrEdges
+{
+    /// <summary>Makes a branch a jump to one of its targets. The other keeps it as a predecessor until lost edges are dropped.</summary>
+    public static void MakeJump(IrInstruction branch, IrBlock target)
+    {
+        branch.Opcode = IrOpcode.Jump;
+        branch.Condition = IrCondition.None;
+        branch.CompareWidth = 64;
+        branch.Operands = [];
+        branch.Targets = [target];
+    }
+
+    /// <summary>
+    /// Takes out of all predecessor lists, and out of the phis, what does not branch there any more: blocks that are not in the function
+    /// and edges that were edited away. Whole function at once, so that many lost edges into one block cost no more than one.
+    /// </summary>
+    public static void DropLost(IrFunction function)
+    {
+        var isPresent = new bool[function.BlockCount];
+        foreach (IrBlock block in function.Blocks)
+            isPresent[block.Id] = true;
+        foreach (IrBlock block in function.Blocks)
+            DropLost(block, isPresent);
+    }
+
+    /// <summary>The block has one phi operand less: the one for <paramref name="predecessor"/>, which it loses.</summary>
+    public static void RemovePredecessor(IrBlock block, IrBlock predecessor)
+    {
+        int index = block.Predecessors.IndexOf(predecessor);
+        block.Predecessors.RemoveAt(index);
+        foreach (IrInstruction phi in block.Instructions)
+        {
+            if (phi.Opcode != IrOpcode.Phi)
+                break;
+            phi.Operands = [.. phi.Operands.AsSpan(0, index), .. phi.Operands.AsSpan(index + 1)];
+        }
+    }
+
+    /// <summary>The edge from <paramref name="from"/> to the block is from now on one from <paramref name="to"/>.</summary>
+    public static void ReplacePredecessor(IrBlock block, IrBlock from, IrBlock to) =>
+        block.Predecessors[block.Predecessors.IndexOf(from)] = to;
+
+    private static void DropLost(IrBlock block, bool[] isPresent)
+    {
+        List<IrBlock> predecessors = block.Predecessors;
+        int kept = 0;
+        while (kept < predecessors.Count && IsEdge(predecessors[kept], block, isPresent))
+            kept++;
+        if (kept == predecessors.Count)
+            return;
+
+        foreach (IrInstruction phi in block.Instructions)
+        {
+            if (phi.Opcode != IrOpcode.Phi)
+                break;
+            var operands = new List<IrInstruction>(predecessors.Count);
+            for (int i = 0; i < predecessors.Count; i++)
+            {
+                if (IsEdge(predecessors[i], block, isPresent))
+                    operands.Add(phi.Operands[i]);
+            }
+
+            phi.Operands = [.. operands];
+        }
+
+        predecessors.RemoveAll(predecessor => !IsEdge(predecessor, block, isPresent));
+    }
+
+    private static bool IsEdge(IrBlock from, IrBlock to, bool[] isPresent) =>
+        isPresent[from.Id] && Array.IndexOf(from.Terminator.Targets, to) >= 0;
+}

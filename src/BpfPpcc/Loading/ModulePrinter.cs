@@ -1,0 +1,40 @@
+using System.Globalization;
+using System.Text;
+using BpfPpcc.Bpf;
+using BpfPpcc.Diagnostics;
+
+namespace BpfPpcc.Loading;
+
+/// <summary>A loaded function as text, for --dump: the C source lines, and below each its instructions with references by name.</summary>
+public static class ModulePrinter
+{
+    public static string Print(BpfModule module, BpfFunction function)
+    {
+        var text = new StringBuilder();
+        string linkage = function.IsStatic ? "static " : "";
+        text.Append(CultureInfo.InvariantCulture, $"{linkage}{function.Role} {function.Name}, section {function.SectionName}, type {function.ProgramType}\n");
+        ReadOnlySpan<BpfInstruction> code = function.Instructions.AsSpan();
+        SourcePosition? shown = null;
+        for (int slot = 0; slot < code.Length; slot += BpfPrinter.SlotsOf(code, slot))
+        {
+            SourcePosition? position = function.PositionOf(slot);
+            if (position is not null && position != shown)
+                text.Append(CultureInfo.InvariantCulture, $"; {position.File}:{position.Line}  {position.Text.Trim()}\n");
+            shown = position;
+            text.Append(CultureInfo.InvariantCulture, $"{slot,6}:  {BpfPrinter.Print(code, slot, at => NameOf(module, function, at))}\n");
+        }
+
+        return text.ToString();
+    }
+
+    private static string? NameOf(BpfModule module, BpfFunction function, int slot) => function.References.GetValueOrDefault(slot) switch
+    {
+        BpfReference.MapAddress map => "map " + module.Maps[map.Map].Name,
+        BpfReference.DataAddress data => string.Create(CultureInfo.InvariantCulture, $"data {module.DataSections[data.Section].Name}+{data.Offset}"),
+        BpfReference.FunctionAddress address => "function " + module.Functions[address.Function].Name,
+        BpfReference.FunctionCall call => module.Functions[call.Function].Name,
+        BpfReference.ExternCall call => call.Name,
+        BpfReference.ExternAddress address => "extern " + address.Name,
+        _ => null,
+    };
+}

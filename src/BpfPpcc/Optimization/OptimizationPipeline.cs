@@ -1,0 +1,51 @@
+using System.Collections.Immutable;
+using BpfPpcc.Ir;
+
+namespace BpfPpcc.Optimization;
+
+/// <summary>One pass over one function.</summary>
+/// <param name="Name">As --dump and --time-passes name it; a pass that runs twice has one name.</param>
+/// <param name="FromLevel">Runs at this optimization level and above.</param>
+public sealed record OptimizationPass(string Name, int FromLevel, Action<IrFunction, IrModule> Run);
+
+/// <summary>The passes of the middle end, in the order in which they run.</summary>
+public static class OptimizationPipeline
+{
+    public const int HighestLevel = 2;
+
+    public static ImmutableArray<OptimizationPass> Passes { get; } =
+    [
+        new("array-map-lookup", 0, ArrayMapLookup.Run),
+        new("unreachable-blocks", 1, UnreachableBlocks.Run),
+        new("simplify", 1, Simplify.Run),
+        new("stack-promotion", 1, StackPromotion.Run),
+        new("simplify", 1, Simplify.Run),
+        new("control-flow-cleanup", 1, ControlFlowCleanup.Run),
+        new("global-value-numbering", 2, GlobalValueNumbering.Run),
+        new("bit-facts", 2, BitFacts.Run),
+        new("demanded-bits", 2, DemandedBits.Run),
+        new("simplify", 2, Simplify.Run),
+        new("global-value-numbering", 2, GlobalValueNumbering.Run),
+        new("control-flow-cleanup", 2, ControlFlowCleanup.Run),
+        new("dead-code", 1, DeadCode.Run),
+        new("stack-extent", 0, static (function, module) => StackExtent.Update(function, module.Symbols)),
+    ];
+
+    /// <summary>
+    /// The level at which to optimize a function when the user asks for <paramref name="level"/>. Calls through a register need their
+    /// target proved, and whether that works must not depend on an option: functions that have one get all passes.
+    /// </summary>
+    public static int LevelFor(IrFunction function, int level)
+    {
+        foreach (IrBlock block in function.Blocks)
+        {
+            foreach (IrInstruction instruction in block.Instructions)
+            {
+                if (instruction.Opcode == IrOpcode.CallIndirect)
+                    return HighestLevel;
+            }
+        }
+
+        return level;
+    }
+}

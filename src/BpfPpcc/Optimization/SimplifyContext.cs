@@ -1,0 +1,75 @@
+using BpfPpcc.Ir;
+
+namespace BpfPpcc.Optimization;
+
+/// <summary>What the rules of <see cref="Simplify"/> need besides the instruction at hand.</summary>
+internal sealed class SimplifyContext(IrFunction function)
+{
+    private readonly int[] _uses = CountUses(function);
+
+    public IrLeaves Leaves { get; } = new(function);
+
+    public IrReplacements Replacements { get; } = new(function);
+
+    /// <summary>The block under work: new instructions go to its end, before the instruction at hand.</summary>
+    public IrBlock? Block { get; set; }
+
+    public int Position { get; set; } = -1;
+
+    /// <summary>Something in the function is different from before the round.</summary>
+    public bool HasChanged { get; set; }
+
+    /// <summary>The instruction at hand was rewritten, so that other rules may apply to it.</summary>
+    public bool IsRewritten { get; set; }
+
+    public IrInstruction Constant(long value) => Leaves.Constant(value);
+
+    /// <summary>
+    /// Nobody else uses the value, as the round began. Rules that use its operands in its place would otherwise only lengthen lives.
+    /// </summary>
+    public bool HasOneUse(IrInstruction value) => value.Id < _uses.Length && _uses[value.Id] == 1;
+
+    public void NoteRewrite()
+    {
+        HasChanged = true;
+        IsRewritten = true;
+    }
+
+    /// <summary>Makes the instruction another operation, in place. Gives it back, for rules to return.</summary>
+    public IrInstruction Rewrite(IrInstruction instruction, IrOpcode opcode, int width, params IrInstruction[] operands)
+    {
+        instruction.Opcode = opcode;
+        instruction.Width = (byte)width;
+        instruction.Operands = operands;
+        NoteRewrite();
+        return instruction;
+    }
+
+    /// <summary>A new instruction before the one at hand.</summary>
+    public IrInstruction Insert(IrOpcode opcode, int width, params IrInstruction[] operands)
+    {
+        IrInstruction instruction = function.NewInstruction(opcode);
+        instruction.Width = (byte)width;
+        instruction.Operands = operands;
+        instruction.Position = Position;
+        instruction.Block = Block;
+        Block!.Instructions.Add(instruction);
+        HasChanged = true;
+        return instruction;
+    }
+
+    private static int[] CountUses(IrFunction function)
+    {
+        var uses = new int[function.InstructionCount];
+        foreach (IrBlock block in function.Blocks)
+        {
+            foreach (IrInstruction instruction in block.Instructions)
+            {
+                foreach (IrInstruction operand in instruction.Operands)
+                    uses[operand.Id]++;
+            }
+        }
+
+        return uses;
+    }
+}

@@ -1,0 +1,28 @@
+using BpfPpcc.Ir;
+
+namespace BpfPpcc.Optimization;
+
+/// <summary>Removes the blocks that no path from the entry reaches.</summary>
+public static class UnreachableBlocks
+{
+    public static void Run(IrFunction function, IrModule module)
+    {
+        var isReachable = new bool[function.BlockCount];
+        var work = new Stack<IrBlock>();
+        isReachable[function.Entry.Id] = true;
+        work.Push(function.Entry);
+        while (work.TryPop(out IrBlock? block))
+        {
+            foreach (IrBlock successor in block.Successors)
+            {
+                if (isReachable[successor.Id])
+                    continue;
+                isReachable[successor.Id] = true;
+                work.Push(successor);
+            }
+        }
+
+        if (function.Blocks.RemoveAll(block => !isReachable[block.Id]) > 0)
+            IrEdges.DropLost(function);
+    }
+}

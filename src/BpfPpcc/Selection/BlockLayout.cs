@@ -1,0 +1,120 @@
+using BpfPpcc.Ir;
+using BpfPpcc.Mir;
+
+namespace BpfPpcc.Selection;
+
+/// <summary>
+/// Which machine blocks an IR function becomes, decided before anything is selected: an IR block becomes one, and a few more for each of its
+/// tail calls; an edge from a block with several successors to a block with several predecessors that carries values gets a block of its own.
+/// Indices follow the reverse postorder of the IR blocks. All tables are indexed by IR block id, those of edges by twice that plus the
+/// index of the target.
+/// </summary>
+internal sealed class BlockLayout
+{
+    /// <summary>Loops deeper than this count as no more frequent, so that the numbers stay apart from infinity.</summary>
+    private const int DeepestCountedLoop = 8;
+
+    /// <summary>How often a block that ends where nothing ever gets runs, relative to its surroundings.</summary>
+    private const float UnreachableFrequency = 0.01f;
+
+    private const int NoBlock = -1;
+
+    private readonly LoopNest _loops;
+    private readonly int[] _firstBlocks;
+    private readonly int[] _lastBlocks;
+    private readonly int[] _splitBlocks;
+    private readonly int[] _predecessorIndices;
+
+    public BlockLayout(IrFunction function, IrBlock[] reversePostorder, LoopNest loops, ValueFacts facts, IrModule module, MachineFunction result)
+    {
+        _loops = loops;
+        _firstBlocks = new int[function.BlockCount];
+        _lastBlocks = new int[function.BlockCount];
+        _splitBlocks = new int[function.BlockCount * 2];
+        _predecessorIndices = new int[function.BlockCount * 2];
+        Array.Fill(_splitBlocks, NoBlock);
+        NumberPredecessors(reversePostorder);
+        foreach (IrBlock block in reversePostorder)
+        {
+            _firstBlocks[block.Id] = result.Blocks.Count;
+            AddBlocks(result, 1 + TailCallBlocks(block, module), FrequencyOf(block));
+            _lastBlocks[block.Id] = result.Blocks.Count - 1;
+            for (int target = 0; target < block.Successors.Length; target++)
+            {
+                if (!NeedsSplit(block, block.Successors[target], facts))
+                    continue;
+                _splitBlocks[block.Id * 2 + target] = result.Blocks.Count;
+                AddBlocks(result, 1, Math.Min(FrequencyOf(block), FrequencyOf(block.Successors[target])));
+            }
+        }
+    }
+
+    /// <summary>The machine block that edges to an IR block lead to.</summary>
+    public int FirstBlockOf(IrBlock block) => _firstBlocks[block.Id];
+
+    /// <summary>The machine block with an IR block's terminator.</summary>
+    public int LastBlockOf(IrBlock block) => _lastBlocks[block.Id];
+
+    /// <summary>The block on the edge to a branch's target; false if the edge leads there directly.</summary>
+    public bool TrySplitBlock(IrBlock block, int target, out int split)
+    {
+        split = _splitBlocks[block.Id * 2 + target];
+        return split != NoBlock;
+    }
+
+    /// <summary>Which predecessor of its target an edge makes a block, that is which phi operands belong to it.</summary>
+    public int PredecessorIndex(IrBlock block, int target) => _predecessorIndices[block.Id * 2 + target];
+
+    private static void AddBlocks(MachineFunction result, int count, float frequency)
+    {
+        for (int i = 0; i < count; i++)
+            result.Blocks.Add(new MachineBlock(result.Blocks.Count) { Frequency = frequency });
+    }
+
+    private void NumberPredecessors(IrBlock[] reversePostorder)
+    {
+        foreach (IrBlock block in reversePostorder)
+        {
+            for (int index = 0; index < block.Predecessors.Count; index++)
+            {
+                IrBlock predecessor = block.Predecessors[index];
+                int target = predecessor.Successors[0] == block ? 0 : 1;
+                _predecessorIndices[predecessor.Id * 2 + target] = index;
+            }
+        }
+    }
+
+    private float FrequencyOf(IrBlock block)
+    {
+        float frequency = MathF.Pow(10, Math.Min(_loops.Depth(block), DeepestCountedLoop));
+        return block.Terminator.Opcode == IrOpcode.Unreachable ? frequency * UnreachableFrequency : frequency;
+    }
+
+    private static int TailCallBlocks(IrBlock block, IrModule module)
+    {
+        int count = 0;
+        foreach (IrInstruction instruction in block.Instructions)
+        {
+            if (instruction.Opcode == IrOpcode.TailCall)
+                count += TailCallRules.ExtraBlocks(instruction, module);
+        }
+
+        return count;
+    }
+
+    private static bool NeedsSplit(IrBlock block, IrBlock target, ValueFacts facts) =>
+        block.Successors.Length > 1 && target.Predecessors.Count > 1 && CarriesValues(target, facts);
+
+    private static bool CarriesValues(IrBlock block, ValueFacts facts)
+    {
+        foreach (IrInstruction instruction in block.Instructions)
+        {
+            if (instruction.Opcode != IrOpcode.Phi)
+                break;
+            if (facts.IsLive(instruction))
+                return true;
+        }
+
+        return false;
+    }
+}

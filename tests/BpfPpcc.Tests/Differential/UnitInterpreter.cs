@@ -1,0 +1,207 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using BpfPpcc.Tests.Execution;
+
+namespace BpfPpcc.Tests.Differential;
+
+/// <summary>
+/// Runs test units in the reference interpreter: lays the functions out one behind the other, resolves their references, provides maps,
+/// variables and the helpers of the test host (Host/helpers.c says what they compute).
+/// </summary>
+public sealed class UnitInterpreter
+{
+    private readonly TestUnit _unit;
+    private readonly int[] _starts;
+    private readonly int _slots;
+
+    public UnitInterpreter(TestUnit unit)
+    {
+        _unit = unit;
+        _starts = new int[unit.Functions.Count];
+        for (int i = 0; i < _starts.Length; i++)
+        {
+            _starts[i] = _slots;
+            _slots += unit.Functions[i].Slots.Count;
+        }
+
+        Executed = new bool[_slots];
+    }
+
+    /// <summary>By slot, functions in order: whether it ran in any run.</summary>
+    public bool[] Executed { get; }
+
+    /// <summary>Steps of the longest run.</summary>
+    public long MostSteps { get; private set; }
+
+    public long StepLimit { get; init; } = 50_000_000;
+
+    /// <exception cref="BpfFaultException">The program is not valid.</exception>
+    public TestOutcome Run(TestInput input, Coverage? coverage = null, uint slide = 0)
+    {
+        var memory = new InterpreterMemory(slide: slide);
+        byte[] bytes = [.. input.Memory];
+        MemoryRegion context = memory.Add("context", bytes);
+        MemoryRegion[] variables = [.. _unit.Variables.Select(v => memory.Add(v.IsReadOnly ? "read-only variable" : "variable", [.. v.Contents], !v.IsReadOnly))];
+        MemoryRegion[] maps = [.. _unit.Maps.Select(m => memory.Add("map", new byte[128], isWritable: false))];
+        MemoryRegion[] elements = [.. _unit.Maps.Select(m => memory.Add("map value", Strided(m)))];
+
+        byte[] code = Link(variables, maps);
+        var interpreter = new ReferenceInterpreter(code, memory)
+        {
+            Coverage = coverage,
+            StepLimit = StepLimit,
+            Helper = (id, arguments) => CallHelper(id, arguments, memory, maps, elements),
+            ProgramArrayAt = address => ArrayAt(address, maps),
+            Packet = (offset, size) => TestHelpers.LoadPacket(bytes, offset, size),
+        };
+        ulong result = interpreter.Run(_starts[_unit.Entry], [context.Address, .. input.Arguments]);
+        for (int i = 0; i < _slots; i++)
+            Executed[i] |= interpreter.Executed[i];
+        MostSteps = Math.Max(MostSteps, interpreter.Steps);
+        coverage?.Max("max depth of calls", interpreter.DeepestCall);
+        coverage?.Max("max steps of a run", interpreter.Steps);
+        return new TestOutcome(
+            result,
+            bytes,
+            [.. _unit.Variables.Index().Where(static v => !v.Item.IsReadOnly).Select(v => variables[v.Index].Bytes)],
+            [.. _unit.Maps.Index().Where(static m => m.Item.Programs is null).Select(m => elements[m.Index].Bytes)]);
+    }
+
+    /// <summary>The elements of an array map at their stride; of a prog array nothing.</summary>
+    public static byte[] Strided(TestMap map)
+    {
+        if (map.Programs is not null)
+            return [];
+        int stride = Stride(map);
+        var bytes = new byte[stride * map.MaxEntries];
+        for (int i = 0; i < map.MaxEntries && (i + 1) * map.ValueSize <= map.Contents.Length; i++)
+            map.Contents.AsSpan(i * map.ValueSize, map.ValueSize).CopyTo(bytes.AsSpan(i * stride));
+        return bytes;
+    }
+
+    private static int Stride(TestMap map) => map.ValueSize + 7 & ~7;
+
+    private byte[] Link(MemoryRegion[] variables, MemoryRegion[] maps)
+    {
+        var code = new byte[_slots * Slot.Size];
+        for (int f = 0; f < _unit.Functions.Count; f++)
+        {
+            TestFunction function = _unit.Functions[f];
+            for (int i = 0; i < function.Slots.Count; i++)
+                function.Slots[i].Encode(code.AsSpan((_starts[f] + i) * Slot.Size));
+            foreach (SlotReference reference in function.References)
+            {
+                int at = _starts[f] + reference.Slot;
+                Span<byte> slot = code.AsSpan(at * Slot.Size);
+                switch (reference.Kind)
+                {
+                    case SlotReferenceKind.FunctionCall:
+                        BinaryPrimitives.WriteInt32LittleEndian(slot[4..], _starts[reference.Target] - at - 1);
+                        break;
+                    case SlotReferenceKind.FunctionAddress:
+                        WriteAddress(slot, ReferenceInterpreter.CodeAddress + 8 * (ulong)_starts[reference.Target]);
+                        break;
+                    case SlotReferenceKind.Map:
+                        WriteAddress(slot, maps[reference.Target].Address);
+                        break;
+                    case SlotReferenceKind.Variable:
+                        WriteAddress(slot, variables[reference.Target].Address + (ulong)reference.Addend);
+                        break;
+                }
+            }
+        }
+
+        return code;
+    }
+
+    private static void WriteAddress(Span<byte> slots, ulong address)
+    {
+        slots[1] &= 15;
+        BinaryPrimitives.WriteUInt32LittleEndian(slots[4..], (uint)address);
+        BinaryPrimitives.WriteUInt32LittleEndian(slots[12..], (uint)(address >> 32));
+    }
+
+    private ProgramArray? ArrayAt(ulong address, MemoryRegion[] maps)
+    {
+        int index = Array.FindIndex(maps, m => m.Address == address);
+        if (index < 0 || _unit.Maps[index].Programs is not { } programs)
+            return null;
+        return new ProgramArray((uint)programs.Length, i => programs[i] < 0 ? -1 : _starts[programs[i]]);
+    }
+
+    private ulong CallHelper(int id, ReadOnlySpan<ulong> a, InterpreterMemory memory, MemoryRegion[] maps, MemoryRegion[] elements)
+    {
+        switch (id)
+        {
+            case 1 or 2:
+                ulong address = a[0];
+                int map = Array.FindIndex(maps, m => m.Address == address);
+                if (map < 0 || _unit.Maps[map].Programs is not null)
+                    throw new BpfFaultException("r1 is no array map");
+                var key = (uint)memory.Load(a[1], 4);
+                bool isInside = key < (uint)_unit.Maps[map].MaxEntries;
+                ulong element = elements[map].Address + key * (ulong)Stride(_unit.Maps[map]);
+                if (id == 1)
+                    return isInside ? element : 0;
+                for (int i = 0; i < _unit.Maps[map].ValueSize && isInside; i++)
+                    memory.Store(element + (ulong)i, 1, memory.Load(a[2] + (ulong)i, 1));
+                return isInside ? 0 : unchecked((ulong)-7L);
+            default:
+                return TestHelpers.Call(id, a, memory);
+        }
+    }
+}
+
+/// <summary>The helpers that the test host offers to random programs. Their ids are none of the kernel's, so that nothing is known of them.</summary>
+public static class TestHelpers
+{
+    public const int Mix1 = 900, Mix2 = 901, Mix3 = 902, Mix4 = 903, Mix5 = 904, Memory = 905, Clobber = 906, Read8 = 907;
+
+    public static ulong Call(int id, ReadOnlySpan<ulong> a, InterpreterMemory memory) => id switch
+    {
+        Mix1 => BitOperations.RotateLeft(a[0], 13) ^ 0x9e37_79b9_7f4a_7c15,
+        Mix2 => a[0] * 3 + BitOperations.RotateLeft(a[1], 7),
+        Mix3 => Three(a),
+        Mix4 => Three(a) + a[3] * 7,
+        Mix5 => (Three(a) + a[3] * 7) ^ BitOperations.RotateLeft(a[4], 40),
+        Memory => ChangeMemory(a, memory),
+        Clobber => 0x05ca_1ab1_e0dd_ba11,
+        Read8 => ReadMemory(a, memory),
+        _ => throw new BpfFaultException($"helper {id}"),
+    };
+
+    /// <summary>What LD_ABS and LD_IND find: the context's bytes are the packet.</summary>
+    public static ulong? LoadPacket(byte[] packet, uint offset, int size)
+    {
+        if (offset > int.MaxValue || offset + (long)size > packet.Length)
+            return null;
+        ulong value = 0;
+        for (int i = 0; i < size; i++)
+            value = value << 8 | packet[(int)offset + i];
+        return value;
+    }
+
+    private static ulong Three(ReadOnlySpan<ulong> a) => (a[0] ^ a[1] * 5) + BitOperations.RotateLeft(a[2], 21);
+
+    // (address, length, x): sums the bytes and changes each.
+    private static ulong ChangeMemory(ReadOnlySpan<ulong> a, InterpreterMemory memory)
+    {
+        ulong sum = 0;
+        for (ulong i = 0; i < a[1]; i++)
+        {
+            ulong old = memory.Load(a[0] + i, 1);
+            sum += old * (i + 1);
+            memory.Store(a[0] + i, 1, old * 3 + a[2] + i);
+        }
+
+        return sum;
+    }
+
+    private static ulong ReadMemory(ReadOnlySpan<ulong> a, InterpreterMemory memory)
+    {
+        ulong value = 0;
+        for (int i = 0; i < 8; i++)
+            value |= memory.Load(a[0] + (ulong)i, 1) << (8 * i);
+        return value;
+    }
+}

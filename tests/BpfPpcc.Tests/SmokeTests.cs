@@ -1,9 +1,0 @@
-using Xunit;
-
-namespace BpfPpcc.Tests;
-
-public sealed class SmokeTests
-{
-    [Fact]
-    public void Runs() => Assert.True(1 + 1 == 2);
-}
