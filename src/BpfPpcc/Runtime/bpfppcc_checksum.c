@@ -28,12 +28,6 @@ static uint32_t add(uint32_t a, uint32_t b)
     return a + b + (a + b < a);
 }
 
-/* Of whole words, from `seed` on. */
-static uint32_t partial(const void *data, size_t size, uint32_t seed)
-{
-    return add(fold(sum_of(data, size)), seed);
-}
-
 /* In one's complement, minus x is ~x, and so a checksum, which is stored as ~sum, changes by ~from + to. */
 static void change(void *checksum, uint32_t by)
 {
@@ -100,9 +94,6 @@ HELPER(csum_diff, from, from_size, to, to_size, seed)
     uint32_t less = (uint32_t)from_size, more = (uint32_t)to_size;
     if ((less | more) % 4)
         return result_of(-EINVAL);
-    if (!less)
-        return fold(more ? partial(pointer(to), more, (uint32_t)seed) : (uint32_t)seed);
-    if (!more)
-        return fold(~partial(pointer(from), less, ~(uint32_t)seed));
-    return fold(add(partial(pointer(to), more, (uint32_t)seed), ~partial(pointer(from), less, 0)));
+    uint64_t sum = (uint32_t)seed + sum_of(pointer(to), more);
+    return fold(sum + (uint64_t)less / 2 * 0xffff - sum_of(pointer(from), less));   /* the sum of the complements of its words */
 }

@@ -147,9 +147,11 @@ static struct bpfppcc_map *map_at(const struct bpfppcc_module *module, uint64_t 
     return (struct bpfppcc_map *)((char *)module->maps + index * module->maps->size);
 }
 
-/* After all maps are open, because a map's elements may be maps that stand behind it. */
+/* After all maps are open, because a map's elements may be maps that stand behind it. The keys are 0, 1, 2 and so on, for hash maps too. */
 static int fill_map_in_map(struct bpfppcc_map *map)
 {
+    if (map->n_init && map->key_size != sizeof(uint32_t))
+        return -EINVAL;
     for (uint32_t i = 0; i < map->n_init; i++) {
         struct bpfppcc_map *inner = map->init[i];
         if (!inner)

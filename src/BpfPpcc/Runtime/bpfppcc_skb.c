@@ -5,6 +5,7 @@
  */
 #include "bpfppcc_packet.h"
 
+enum { NOT_SUPPORTED = 524 };            /* Linux's ENOTSUPP, which errno.h does not have */
 enum { IPV4_HEADER = 20, IPV6_HEADER = 40, VLAN_TAG = 4 };
 enum { TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd, TYPE_VLAN = 0x8100, TYPE_SERVICE_VLAN = 0x88a8 };
 
@@ -142,7 +143,7 @@ HELPER(skb_change_proto, context, protocol, flags, _4, _5)
 {
     struct bpfppcc_sk_buff *ctx = pointer(context);
     uint16_t from = from_network_order(ctx->protocol), to = from_network_order((uint32_t)protocol);
-    int error = -ENOTSUP;
+    int error = -NOT_SUPPORTED;
     if (flags)
         return result_of(-EINVAL);
     if (from == TYPE_IPV4 && to == TYPE_IPV6)
@@ -179,13 +180,13 @@ HELPER(skb_adjust_room, context, by, mode, flags, _5)
     if (delta < -MOST || delta > MOST)
         return result_of(-EFAULT);
     if (protocol != TYPE_IPV4 && protocol != TYPE_IPV6)
-        return result_of(-ENOTSUP);
+        return result_of(-NOT_SUPPORTED);
     if ((uint32_t)mode == BEHIND_NETWORK_HEADER)
         offset += header;
     if (delta >= 0)
         return result_of(insert(ctx, offset, (size_t)delta));
     size_t less = (size_t)-delta;
-    return result_of(skb_size(ctx) < ETHERNET_HEADER + header + less ? -ENOTSUP : cut_out(ctx, offset, less));
+    return result_of(skb_size(ctx) < ETHERNET_HEADER + header + less ? -NOT_SUPPORTED : cut_out(ctx, offset, less));
 }
 
 /* ---- skb: the VLAN tag, which is part of the packet only if there is a second one ---- */

@@ -280,6 +280,8 @@ static int parse(const char *buffer, size_t size, uint64_t flags, uint64_t *valu
 {
     enum { BASE_MASK = 0x1f, LONGEST_NUMBER = 63 };
     unsigned base = (unsigned)flags & BASE_MASK;
+    *value = 0;
+    *is_negative = false;
     if (!buffer || !size || (flags & ~(uint64_t)BASE_MASK) || (base != 0 && base != 8 && base != 10 && base != 16))
         return -EINVAL;
     struct text text = { buffer, buffer + size };
@@ -295,18 +297,23 @@ static int parse(const char *buffer, size_t size, uint64_t flags, uint64_t *valu
     return error ? error : (int)(text.at - buffer);
 }
 
+/* The number is 0 if there was none. */
+static uint64_t store_number(void *to, int read, uint64_t value)
+{
+    if (read < 0)
+        value = 0;
+    memcpy(to, &value, sizeof value);
+    return result_of(read);
+}
+
 HELPER(strtol, buffer, size, flags, to, _5)
 {
     uint64_t value;
     bool is_negative;
     int read = parse(pointer(buffer), size, flags, &value, &is_negative);
-    if (read < 0)
-        return result_of(read);
-    if (value > (uint64_t)INT64_MAX + is_negative)
-        return result_of(-ERANGE);
-    value = is_negative ? 0 - value : value;
-    memcpy(pointer(to), &value, sizeof value);
-    return result_of(read);
+    if (read > 0 && value > (uint64_t)INT64_MAX + is_negative)
+        read = -ERANGE;
+    return store_number(pointer(to), read, is_negative ? 0 - value : value);
 }
 
 HELPER(strtoul, buffer, size, flags, to, _5)
@@ -314,12 +321,9 @@ HELPER(strtoul, buffer, size, flags, to, _5)
     uint64_t value;
     bool is_negative;
     int read = parse(pointer(buffer), size, flags, &value, &is_negative);
-    if (read < 0)
-        return result_of(read);
-    if (is_negative)
-        return result_of(-EINVAL);
-    memcpy(pointer(to), &value, sizeof value);
-    return result_of(read);
+    if (read > 0 && is_negative)
+        read = -EINVAL;
+    return store_number(pointer(to), read, value);
 }
 
 HELPER(strncmp, first, size, second, _4, _5)

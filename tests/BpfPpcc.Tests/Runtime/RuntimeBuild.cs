@@ -1,3 +1,5 @@
+using BpfPpcc.Tests.Execution;
+
 namespace BpfPpcc.Tests.Runtime;
 
 /// <summary>Where the C code of a test runs: a compiler with its options, and what starts the program.</summary>
@@ -38,16 +40,17 @@ public sealed class RuntimeBuild : IDisposable
     /// <summary>The C files of the runtime, relative to <see cref="Folder"/>.</summary>
     public static IEnumerable<string> Sources => BpfPpcc.Runtime.RuntimeFiles.Names.Where(static name => name.EndsWith(".c", StringComparison.Ordinal));
 
-    /// <summary>The folder of the C tests, which the build copies beside the test program.</summary>
-    public static string Tests => Path.Combine(AppContext.BaseDirectory, "Runtime");
+    /// <summary>The folder of the C tests.</summary>
+    public static string Tests => Path.Combine(TestPaths.ProjectRoot, "tests", "BpfPpcc.Tests", "Runtime");
 
     /// <summary>Compiles a program, links it with the runtime and runs it; it must end with exit status 0.</summary>
-    internal void Run(RuntimeTarget target, string source)
+    /// <param name="source">The C file, in <see cref="Tests"/> or anywhere.</param>
+    /// <param name="objects">More files to link.</param>
+    internal void Run(RuntimeTarget target, string source, params string[] objects)
     {
         string program = Path.Combine(Folder, "program");
-        Tools.RunChecked(
-            Tools.Require(target.Compiler),
-            [.. Warnings, .. target.Options, "-I", Tests, "-I", Folder, source, .. ObjectsFor(target), "-o", program]);
+        string[] files = [Path.Combine(Tests, source), .. objects, .. ObjectsFor(target)];
+        Tools.RunChecked(Tools.Require(target.Compiler), [.. Warnings, .. target.Options, "-I", Tests, "-I", Folder, .. files, "-o", program]);
         if (target.Emulator is { } emulator)
             Tools.RunChecked(Tools.Require(emulator), [.. target.EmulatorOptions, program]);
         else

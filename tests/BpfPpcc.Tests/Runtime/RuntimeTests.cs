@@ -33,7 +33,7 @@ public sealed class RuntimeTests(RuntimeBuild build) : IClassFixture<RuntimeBuil
     [Fact]
     public void Threads_share_maps_on_power() => Run(RuntimeTarget.LittleEndian, "threads.c");
 
-    private void Run(RuntimeTarget target, string program) => build.Run(target, Path.Combine(RuntimeBuild.Tests, program));
+    private void Run(RuntimeTarget target, string program) => build.Run(target, program);
 
     [Theory]
     [InlineData("gcc")]

@@ -143,7 +143,7 @@ static void skb_lengths(void)
     memcpy(&ipv6, "\x86\xdd", 2);
     memcpy(&ipv4, "\x08\x00", 2);
     EQUAL(HELPER(skb_change_proto, &skb, ipv6, 1), -EINVAL);
-    EQUAL(HELPER(skb_change_proto, &skb, ipv4, 0), -ENOTSUP);
+    EQUAL(HELPER(skb_change_proto, &skb, ipv4, 0), -524);
     EQUAL(HELPER(skb_change_proto, &skb, ipv6, 0), 0);
     CHECK(skb.data == packet - 20 && packet[-20] == 0 && packet[-19] == 1 && packet[-6] == 0 && skb.protocol == ipv6 && packet[14] == 0x45);
     EQUAL(HELPER(skb_change_proto, &skb, ipv4, 0), 0);
@@ -156,7 +156,7 @@ static void skb_lengths(void)
     EQUAL(HELPER(skb_adjust_room, &skb, 4, 1, 0), 0);                         /* in front of it */
     CHECK(skb.data == packet - 4 && packet[10] == 0 && packet[14] == 0x45);
     EQUAL(HELPER(skb_adjust_room, &skb, 0x1000, 1, 0), -EFAULT);
-    EQUAL(HELPER(skb_adjust_room, &skb, -40, 1, 0), -ENOTSUP);
+    EQUAL(HELPER(skb_adjust_room, &skb, -40, 1, 0), -524);
 
     EQUAL(HELPER(skb_change_type, &skb, 3), 0);
     EQUAL(skb.pkt_type, 3);

@@ -98,7 +98,7 @@ static void numbers(void)
     EQUAL(number, 493);
     EQUAL(STRTOL("0789", 0), 2);
     EQUAL(STRTOL("9", 8), -EINVAL);
-    EQUAL(number, 4711);
+    EQUAL(number, 0);
     EQUAL(STRTOL("9223372036854775807", 10), 19);
     EQUAL(number, INT64_MAX);
     EQUAL(STRTOL("9223372036854775808", 10), -ERANGE);
