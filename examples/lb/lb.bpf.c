@@ -244,7 +244,9 @@ static __always_inline int choose(const struct flow_key *key, const struct servi
     __u32 n = service->n_backends;
     if (n == 0 || n > MAX_BACKENDS_OF_SERVICE)
         return -1;
-    struct flow flow = { service->backends[hash_of(key) % n & (MAX_BACKENDS_OF_SERVICE - 1)], 1, bpf_ktime_get_ns() };
+    __u32 choice = hash_of(key) % n;
+    __asm__ volatile("" : "+r"(choice));       // clang would drop the mask, which the kernel's verifier needs: it knows no bounds of %
+    struct flow flow = { service->backends[choice & (MAX_BACKENDS_OF_SERVICE - 1)], 1, bpf_ktime_get_ns() };
     bpf_map_update_elem(&flows, key, &flow, BPF_ANY);
     count(NEW_FLOW);
     report(NEW_FLOW, key);

@@ -20,6 +20,20 @@ public sealed class CompiledObjectTests(RuntimeBuild build) : IClassFixture<Runt
         build.Run(RuntimeTarget.LittleEndian, Path.Combine("Objects", "host.c"), first, second);
     }
 
+    /// <summary>
+    /// Results of helpers where documentation is silent or long: the programs of answers.bpf.c ran in Linux 6.12 on ppc64le (Debian's
+    /// 6.12.95), which left kernel-6.12.txt. A line is a program's name, its result and the packet into which it wrote its answers.
+    /// </summary>
+    [Fact]
+    public void Helpers_answer_as_a_kernel_did()
+    {
+        string expected = File.ReadAllText(Path.Combine(RuntimeBuild.Tests, "Objects", "kernel-6.12.txt"));
+        string answers = build.Run(RuntimeTarget.LittleEndian, Path.Combine("Objects", "answers.c"), Compile("answers", "v3", 2, []));
+        Assert.Equal(Sorted(expected), Sorted(answers));
+    }
+
+    private static string[] Sorted(string lines) => [.. lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal)];
+
     private string Compile(string name, string bpfCpu, int level, string[] externMaps)
     {
         string headers = "-I/usr/include/" + Tools.RunChecked(Tools.Require("gcc"), ["-print-multiarch"]).Trim();

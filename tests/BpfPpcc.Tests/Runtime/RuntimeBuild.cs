@@ -43,18 +43,17 @@ public sealed class RuntimeBuild : IDisposable
     /// <summary>The folder of the C tests.</summary>
     public static string Tests => Path.Combine(TestPaths.ProjectRoot, "tests", "BpfPpcc.Tests", "Runtime");
 
-    /// <summary>Compiles a program, links it with the runtime and runs it; it must end with exit status 0.</summary>
+    /// <summary>Compiles a program, links it with the runtime and runs it; it must end with exit status 0. Returns what it printed.</summary>
     /// <param name="source">The C file, in <see cref="Tests"/> or anywhere.</param>
     /// <param name="objects">More files to link.</param>
-    internal void Run(RuntimeTarget target, string source, params string[] objects)
+    internal string Run(RuntimeTarget target, string source, params string[] objects)
     {
         string program = Path.Combine(Folder, "program");
         string[] files = [Path.Combine(Tests, source), .. objects, .. ObjectsFor(target)];
         Tools.RunChecked(Tools.Require(target.Compiler), [.. Warnings, .. target.Options, "-I", Tests, "-I", Folder, .. files, "-o", program]);
-        if (target.Emulator is { } emulator)
-            Tools.RunChecked(Tools.Require(emulator), [.. target.EmulatorOptions, program]);
-        else
-            Tools.RunChecked(program, []);
+        return target.Emulator is { } emulator
+            ? Tools.RunChecked(Tools.Require(emulator), [.. target.EmulatorOptions, program])
+            : Tools.RunChecked(program, []);
     }
 
     private string[] ObjectsFor(RuntimeTarget target)
