@@ -71,7 +71,7 @@ internal sealed partial class FunctionLifter
     private void LiftLoadImmediate64(BpfInstruction instruction, int slot)
     {
         IrInstruction value;
-        if (_function.References.TryGetValue(slot, out BpfReference? reference))
+        if (_function.References.TryGetValue(slot, out BpfReference? reference) && reference is not BpfReference.Poisoned)
             value = Reference(reference, slot);
         else if (instruction.Src == 0)
             value = _builder.Constant((long)((ulong)_function.Instructions[slot + 1].Imm << 32 | (uint)instruction.Imm));
