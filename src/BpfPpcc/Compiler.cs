@@ -35,7 +35,7 @@ public static class Compiler
     public static CompilationResult List(ReadOnlyMemory<byte> bpfObject, CompilerOptions options, bool asJson)
     {
         DiagnosticBag diagnostics = new();
-        BpfModule? module = new Pipeline(options, diagnostics).Load(bpfObject);
+        BpfModule? module = new Pipeline(options, diagnostics).Load(bpfObject, isListing: true);
         byte[]? output = module is null ? null : asJson ? ModuleListing.Json(module) : ModuleListing.Text(module);
         return new CompilationResult(output, diagnostics.Diagnostics, []);
     }

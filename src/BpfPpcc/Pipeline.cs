@@ -47,7 +47,8 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
     }
 
     /// <summary>The module, or null after an error.</summary>
-    public BpfModule? Load(ReadOnlyMemory<byte> bpfObject)
+    /// <param name="isListing">The module is to be looked at, not compiled.</param>
+    public BpfModule? Load(ReadOnlyMemory<byte> bpfObject, bool isListing = false)
     {
         _log.Enter("load");
         if (!TryReadTarget(out BtfTypes? target) || !TryReadConfiguration(out KernelConfiguration configuration))
@@ -58,7 +59,8 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
             TargetBtf = target,
             ProgramTypes = options.ProgramTypes,
             Configuration = configuration,
-            WarnOfUnknownTypes = !options.RawContext,
+            WarnOfUnknownTypes = !options.RawContext && !isListing,
+            IsListing = isListing,
         };
         BpfModule? module = ObjectLoader.Load(bpfObject, options.InputName, loaderOptions, diagnostics);
         foreach (BpfFunction function in module?.Functions ?? [])

@@ -33,7 +33,7 @@ public sealed class CommandLineParser
     private readonly Option<string[]> _type = Text("--type", "[NAME=]TYPE", "program type, as a section name of libbpf (xdp, tc, kprobe), of program NAME or of all whose section says nothing; may be repeated");
     private readonly Option<string[]> _kconfig = Text("--kconfig", "FILE", "kernel configuration (.config, also gzip) for __kconfig variables");
     private readonly Option<string[]> _define = Text("-D", "NAME=VALUE", "value of a __kconfig variable, as in a .config [default value: y]; may be repeated");
-    private readonly Option<string> _list = new("--list") { Description = "print programs, maps, externs and globals (text or json) and compile nothing", HelpName = "text|json", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Option<string[]> _list = Choice("--list", "print programs, maps, externs and globals and compile nothing; --list alone is --list=text", "text", "json");
     private readonly Option<bool> _stripBtf = Flag("--strip-btf", "leave .BTF and .BTF.ext out of the output");
     private readonly Option<string[]> _dump = Text("--dump", "PASS[,PASS]", "print the program after these passes to standard output (standard error if the object goes there); 'all' for every pass");
     private readonly Option<string[]> _dumpFunction = Text("--dump-function", "F", "print only this function");
@@ -68,6 +68,7 @@ public sealed class CommandLineParser
     {
         error = null;
         message = CommandLineRequest.Compile;
+        args = [.. args.Select(static arg => arg == "--list" ? "--list=text" : arg)];
         ParseResult result = _command.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (result.GetResult(_help) is not null)
         {
@@ -95,12 +96,10 @@ public sealed class CommandLineParser
         ImmutableArray<string> dump = [.. (result.GetValue(_dump) ?? []).SelectMany(static list => list.Split(','))];
         ImmutableArray<(string, string)> renames = [.. (result.GetValue(_rename) ?? []).Select(SplitRename)];
         ImmutableArray<(string, string)> types = [.. (result.GetValue(_type) ?? []).Select(static text => text.Contains('=') ? SplitRename(text) : ("", text))];
-        string? list = result.GetResult(_list) is null ? null : result.GetValue(_list) ?? "text";
         error = inputs.Length == 0 ? "no input file"
             : inputs.Length > 1 ? $"more than one input file: '{inputs[0]}' and '{inputs[1]}'"
             : dump.FirstOrDefault(pass => pass != "all" && !Passes.Contains(pass)) is { } unknown ? $"unknown pass '{unknown}' in --dump; there are all, {string.Join(", ", Passes)}"
             : renames.Any(static rename => rename.Item1.Length == 0 || rename.Item2.Length == 0) ? "--rename-symbol takes OLD=NEW"
-            : list is not (null or "text" or "json") ? $"'{list}' is no value of --list; it takes text, json"
             : null;
         if (error is not null)
             return null;
@@ -123,7 +122,7 @@ public sealed class CommandLineParser
             ProgramTypes = types,
             KernelConfig = Last(result, _kconfig),
             Definitions = [.. (result.GetValue(_define) ?? []).Select(static text => text.Contains('=') ? SplitRename(text) : (text, "y"))],
-            List = list,
+            List = Last(result, _list),
             StripBtf = result.GetValue(_stripBtf),
             Dump = dump,
             DumpFunction = Last(result, _dumpFunction),

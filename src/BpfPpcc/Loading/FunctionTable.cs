@@ -118,14 +118,13 @@ internal sealed class FunctionTable
         for (int i = 0; i < symbols.Count; i++)
         {
             ElfSymbol symbol = symbols[i];
-            ulong limit = i + 1 < symbols.Count ? symbols[i + 1].Value : section.Size;
-            ulong size = symbol.Size != 0 ? symbol.Size : limit - Math.Min(symbol.Value, limit);
             if (symbol.Value % BpfInstruction.Size != 0 || symbol.Value >= section.Size)
                 return Fail(section, $"has a function '{symbol.Name}' at offset {Hex(symbol.Value)}, where no instruction begins");
-            if (size % BpfInstruction.Size != 0 || size > section.Size - symbol.Value)
-                return Fail(section, $"has a function '{symbol.Name}' of {symbol.Size} bytes, which do not lie inside of it");
-            if (size > limit - symbol.Value)
-                return Fail(section, $"has a function '{symbol.Name}' that overlaps '{symbols[i + 1].Name}'");
+
+            // Sizes that old compilers left out or got wrong do not count.
+            ulong limit = i + 1 < symbols.Count ? Math.Min(symbols[i + 1].Value, section.Size) : section.Size;
+            ulong room = (limit - symbol.Value) & ~(BpfInstruction.Size - 1UL);
+            ulong size = symbol.Size > 0 && symbol.Size <= room && symbol.Size % BpfInstruction.Size == 0 ? symbol.Size : room;
             int start = (int)(symbol.Value / BpfInstruction.Size);
             ImmutableArray<string> names = aliases is not null && aliases.TryGetValue(symbol.Value, out List<string>? others) ? [.. others] : [];
             AddParts(new FunctionRange(section, symbol, start, start + (int)(size / BpfInstruction.Size), names));

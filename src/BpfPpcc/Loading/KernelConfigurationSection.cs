@@ -23,15 +23,15 @@ internal sealed class KernelConfigurationSection
     private const string VirtualPrefix = "LINUX_HAS_";
 
     private readonly LoadingContext _context;
-    private readonly KernelConfiguration _configuration;
+    private readonly LoaderOptions _options;
     private readonly ByteWriter _contents;
     private readonly ImmutableArray<BpfVariable>.Builder _variables = ImmutableArray.CreateBuilder<BpfVariable>();
     private readonly Dictionary<string, long> _offsets = [];
 
-    public KernelConfigurationSection(LoadingContext context, KernelConfiguration configuration)
+    public KernelConfigurationSection(LoadingContext context, LoaderOptions options)
     {
         _context = context;
-        _configuration = configuration;
+        _options = options;
         _contents = new ByteWriter(context.File.IsBigEndian);
     }
 
@@ -80,7 +80,9 @@ internal sealed class KernelConfigurationSection
     {
         if (!btf.TryGetSize(type.Id, out ulong size) || size is 0 or > MaximumSize)
             return Fail(name, "has a type without a size");
-        string? value = _configuration.ValueOf(name) ?? (isWeak || name.StartsWith(VirtualPrefix, StringComparison.Ordinal) ? "" : null);
+        string? value = _options.Configuration.ValueOf(name);
+        if (value is null && (isWeak || _options.IsListing || name.StartsWith(VirtualPrefix, StringComparison.Ordinal)))
+            value = "";
         if (value is null)
         {
             string help = name.StartsWith("CONFIG_", StringComparison.Ordinal)

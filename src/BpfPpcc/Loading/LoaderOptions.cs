@@ -23,4 +23,7 @@ public sealed record LoaderOptions
 
     /// <summary>Warn of programs whose type is unknown: what their context is cannot be told.</summary>
     public bool WarnOfUnknownTypes { get; init; }
+
+    /// <summary>The module is to be looked at, not compiled: CO-RE relocations and kernel configuration do not matter.</summary>
+    public bool IsListing { get; init; }
 }

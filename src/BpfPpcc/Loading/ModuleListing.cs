@@ -129,7 +129,8 @@ public static class ModuleListing
         function.IsStatic ? "static" : function.IsHidden ? "hidden" : function.IsWeak ? "weak" : "global";
 
     private static IEnumerable<(BpfDataSection Section, BpfVariable Variable)> Globals(BpfModule module) =>
-        module.DataSections.SelectMany(static section => section.Variables.Select(variable => (section, variable)));
+        module.DataSections.Where(static section => section.Name != KernelConfigurationSection.Name)
+            .SelectMany(static section => section.Variables.Select(variable => (section, variable)));
 
     private static List<Extern> Externs(BpfModule module)
     {
@@ -142,6 +143,12 @@ public static class ModuleListing
                 externs[call.Name] = new Extern(call.Name, "function", call.IsWeak);
             else if (reference is BpfReference.ExternAddress address)
                 externs.TryAdd(address.Name, new Extern(address.Name, "address", address.IsWeak));
+        }
+
+        foreach (BpfDataSection section in module.DataSections)
+        {
+            foreach (BpfVariable variable in section.Name == KernelConfigurationSection.Name ? section.Variables : [])
+                externs.TryAdd(variable.Name, new Extern(variable.Name, "kernel configuration", IsWeak: false));
         }
 
         return [.. externs.Values];

@@ -94,7 +94,7 @@ public sealed class ObjectLoader
             return null;
 
         List<ElfSection> dataSections = DataSections.Find(_context);
-        var configuration = new KernelConfigurationSection(_context, _options.Configuration);
+        var configuration = new KernelConfigurationSection(_context, _options);
         if (!configuration.TryFill())
             return null;
         var resolver = new ReferenceResolver(_context, functions, maps, dataSections, configuration);
@@ -190,7 +190,7 @@ public sealed class ObjectLoader
     {
         built = [];
         var debug = new DebugInformation(_context);
-        if (!new CoreRelocator(_context, _options.TargetBtf, debug).TryApply(code, functions))
+        if (!_options.IsListing && !new CoreRelocator(_context, _options.TargetBtf, debug).TryApply(code, functions))
             return false;
         var instructions = new InstructionReferences(_context, resolver);
         var parts = new List<FunctionParts>(functions.Count);

@@ -9,10 +9,32 @@ namespace BpfPpcc.Tests.EndToEnd;
 /// <summary>Real objects through the whole compiler and a linker: everything undefined gets a stub, and the code disassembles cleanly.</summary>
 public sealed class SampleTests(ITestOutputHelper output)
 {
-    /// <summary>Objects with programs that have no meaning outside of the kernel, with what is said of them.</summary>
+    /// <summary>
+    /// Objects that do not compile: some of their programs are wrong on purpose (Linux refuses them too), or the file itself is damaged.
+    /// </summary>
     private static readonly Dictionary<string, DiagnosticId> Refused = new()
     {
+        ["invalid/58087ea4ff41695f3186d628a3250b26dc8d237a"] = DiagnosticId.ElfMalformed,
+        ["invalid/662b334a22904023c13f11008e072076a4f4d215"] = DiagnosticId.ElfMalformed,
+        ["invalid/806cc077e56f0ec32236c99055714f63649e7a38"] = DiagnosticId.ElfTruncated,
+        ["invalid/ab3408afd06d68dd7e73bf21bde38350d9751a78"] = DiagnosticId.ElfMalformed,
+        ["invalid/af99e766f6ba44fd7f2135c3e325c817224b99a3"] = DiagnosticId.ElfMalformed,
+        ["invalid/badsymsize.o"] = DiagnosticId.ElfMalformed,
+        ["invalid/c049438cf649269921736e7306231385350dea58"] = DiagnosticId.ElfMalformed,
+        ["invalid/invalid-lddw.o"] = DiagnosticId.ReservedFieldUsed,
+        ["selftests-6.12/verifier_arena_large.o"] = DiagnosticId.ArenaUnsupported,
+        ["selftests-6.12/verifier_basic_stack.o"] = DiagnosticId.StackAboveFrame,
+        ["selftests-6.12/verifier_cfg.o"] = DiagnosticId.JumpOutOfRange,
+        ["selftests-6.12/verifier_cgroup_storage.o"] = DiagnosticId.ReferenceUnresolved,
+        ["selftests-6.12/verifier_loops1.o"] = DiagnosticId.RecursiveCall,
+        ["selftests-6.12/verifier_movsx.o"] = DiagnosticId.FramePointerWritten,
+        ["selftests-6.12/verifier_uninit.o"] = DiagnosticId.InvalidRegister,
+        ["selftests-6.12/verifier_unpriv.o"] = DiagnosticId.FramePointerWritten,
+        ["selftests-6.12/verifier_value_or_null.o"] = DiagnosticId.FramePointerWritten,
     };
+
+    /// <summary>Objects with a program that uses a packet pointer field of its context in a way that cannot be redirected, on purpose.</summary>
+    private static readonly HashSet<string> RawContextOnly = ["selftests-6.12/verifier_ldsx.o", "selftests-6.12/verifier_var_off.o"];
 
     [Theory]
     [InlineData("samples")]
@@ -25,8 +47,10 @@ public sealed class SampleTests(ITestOutputHelper output)
         int linked = 0, total = 0;
         var raw = new List<string>();
         var failures = new List<string>();
-        foreach (string path in Directory.EnumerateFiles(root, "*.o", SearchOption.AllDirectories).Order())
+        foreach (string path in Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories).Order())
         {
+            if (!path.EndsWith(".o", StringComparison.Ordinal) && !path.Contains("invalid", StringComparison.Ordinal))
+                continue;
             string name = Path.GetRelativePath(root, path);
             total++;
             CompilationResult result = Compile(path, rawContext: false);
@@ -39,7 +63,10 @@ public sealed class SampleTests(ITestOutputHelper output)
             if (result.Output is null)
             {
                 Diagnostic error = result.Diagnostics.First(d => d.Severity == DiagnosticSeverity.Error);
-                failures.Add($"{name}: {error.Id}: {error.Location?.Function}: {error.Message}");
+                string refusal = $"{name}: {error.Id}: {error.Location?.Function}: {error.Message}";
+                output.WriteLine(refusal);
+                if (!Refused.TryGetValue(name, out DiagnosticId expected) || expected != error.Id)
+                    failures.Add(refusal);
                 continue;
             }
 
@@ -50,8 +77,8 @@ public sealed class SampleTests(ITestOutputHelper output)
         }
 
         output.WriteLine($"{folder}: {linked} of {total} objects compile, link and disassemble");
-        output.WriteLine($"with --ctx=raw only: {raw.Count}\n    {string.Join("\n    ", raw)}");
-        output.WriteLine($"not: {failures.Count}\n    {string.Join("\n    ", failures)}");
+        Assert.True(failures.Count == 0, string.Join("\n", failures));
+        Assert.All(raw, name => Assert.Contains(name, RawContextOnly));
     }
 
     private static CompilationResult Compile(string path, bool rawContext) =>

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using BpfPpcc.Diagnostics;
+using BpfPpcc.Elf;
 using Xunit;
 
 namespace BpfPpcc.Tests.Loading;
@@ -22,16 +24,16 @@ public sealed class MutationTests(ITestOutputHelper output)
     {
         int count = int.Parse(Environment.GetEnvironmentVariable("BPFPPCC_MUTATIONS") ?? $"{DefaultCount}", CultureInfo.InvariantCulture);
         int first = int.Parse(Environment.GetEnvironmentVariable("BPFPPCC_FIRST_MUTATION") ?? "0", CultureInfo.InvariantCulture);
-        (string Path, byte[] Bytes)[] seeds = [.. Seeds()];
+        Seed[] seeds = [.. Seeds()];
         Assert.NotEmpty(seeds);
         int compiled = 0, slowest = 0;
         TimeSpan longest = default;
         var causes = new SortedDictionary<string, int>();
         for (int number = first; number < first + count; number++)
         {
-            (string path, byte[] original) = seeds[number % seeds.Length];
-            byte[] bytes = Mutate(original, seeds[number / 7 % seeds.Length].Bytes, new Random(number));
-            string where = $"mutation {number} of {path}";
+            Seed seed = seeds[number % seeds.Length];
+            byte[] bytes = Mutate(seed, seeds[number / 7 % seeds.Length].Bytes, new Random(number));
+            string where = $"mutation {number} of {seed.Path}";
             long before = Stopwatch.GetTimestamp();
             CompilationResult result = CompileChecked(bytes, number, where);
             TimeSpan elapsed = Stopwatch.GetElapsedTime(before);
@@ -67,10 +69,35 @@ public sealed class MutationTests(ITestOutputHelper output)
         }
     }
 
-    private static IEnumerable<(string, byte[])> Seeds()
+    /// <summary>An object that loads, and where in it the contents of its sections are.</summary>
+    private sealed class Seed
+    {
+        public Seed(string path, byte[] bytes)
+        {
+            Path = path;
+            Bytes = bytes;
+            Assert.True(ElfReader.TryRead(bytes, path, new DiagnosticBag(), out ElfFile? file));
+            foreach (ElfSection section in file!.Sections)
+            {
+                if (!section.Contents.IsEmpty && !section.Name.StartsWith(".debug", StringComparison.Ordinal)
+                    && MemoryMarshal.TryGetArray(section.Contents, out ArraySegment<byte> place))
+                {
+                    Sections.Add((place.Offset, place.Count));
+                }
+            }
+        }
+
+        public string Path { get; }
+
+        public byte[] Bytes { get; }
+
+        public List<(int Offset, int Length)> Sections { get; } = [];
+    }
+
+    private static IEnumerable<Seed> Seeds()
     {
         foreach (string path in Objects.Prebuilt)
-            yield return (path, File.ReadAllBytes(path));
+            yield return new Seed(path, File.ReadAllBytes(path));
         string corpus = Environment.GetEnvironmentVariable("BPFPPCC_CORPUS") ?? Path.Combine(Objects.ProjectRoot ?? "", "../shared/corpus");
         foreach (string folder in (string[])["samples", "verifier"])
         {
@@ -79,32 +106,37 @@ public sealed class MutationTests(ITestOutputHelper output)
             foreach (string path in Directory.EnumerateFiles(Path.Combine(corpus, folder), "*.o", SearchOption.AllDirectories).Order())
             {
                 byte[] bytes = File.ReadAllBytes(path);
-                if (bytes.Length <= LargestObject)
-                    yield return (path, bytes);
+                if (bytes.Length <= LargestObject && ElfReader.TryRead(bytes, path, new DiagnosticBag(), out _))
+                    yield return new Seed(path, bytes);
             }
         }
     }
 
-    /// <summary>Bytes, words and ranges changed, moved and exchanged with another object; sometimes a cut end.</summary>
-    private static byte[] Mutate(byte[] original, byte[] other, Random random)
+    /// <summary>
+    /// Bytes, words and ranges changed, moved and exchanged with another object; sometimes a cut end. Most changes are to contents of
+    /// sections: those of headers are found out early.
+    /// </summary>
+    private static byte[] Mutate(Seed seed, byte[] other, Random random)
     {
-        byte[] bytes = (byte[])original.Clone();
+        byte[] bytes = (byte[])seed.Bytes.Clone();
+        bool spareHeaders = random.Next(4) != 0;
         for (int change = random.Next(1, 12); change > 0; change--)
         {
-            int at = random.Next(bytes.Length);
-            int length = Math.Min(random.Next(1, 64), bytes.Length - at);
+            (int start, int room) = spareHeaders ? seed.Sections[random.Next(seed.Sections.Count)] : (0, bytes.Length);
+            int at = start + random.Next(room);
+            Span<byte> place = bytes.AsSpan(at, Math.Min(random.Next(1, 64), start + room - at));
             switch (random.Next(9))
             {
-                case 0: bytes[at] ^= (byte)(1 << random.Next(8)); break;
-                case 1: bytes[at] = (byte)random.Next(256); break;
-                case 2: bytes[at] = 0; break;
-                case 3: bytes[at] = 255; break;
-                case 4: bytes.AsSpan(at & ~3, Math.Min(4, bytes.Length - (at & ~3))).Fill((byte)(random.Next(2) * 255)); break;
-                case 5: bytes.AsSpan(random.Next(bytes.Length - length + 1), length).CopyTo(bytes.AsSpan(at, length)); break;
-                case 6: bytes[at] = (byte)(bytes[at] + random.Next(-4, 5)); break;
-                case 7 when other.Length >= length: other.AsSpan(random.Next(other.Length - length + 1), length).CopyTo(bytes.AsSpan(at, length)); break;
-                case 8 when random.Next(10) == 0: return bytes[..at];
-                default: bytes[random.Next(Math.Min(64, bytes.Length))] ^= (byte)(random.Next(10) == 0 ? 1 : 0); break;
+                case 0: place[0] ^= (byte)(1 << random.Next(8)); break;
+                case 1: place[0] = (byte)random.Next(256); break;
+                case 2: place[0] = 0; break;
+                case 3: place[0] = 255; break;
+                case 4: place[..Math.Min(4, place.Length)].Fill((byte)(random.Next(2) * 255)); break;
+                case 5: bytes.AsSpan(start + random.Next(room - place.Length + 1), place.Length).CopyTo(place); break;
+                case 6: place[0] = (byte)(place[0] + random.Next(-4, 5)); break;
+                case 7 when other.Length >= place.Length: other.AsSpan(random.Next(other.Length - place.Length + 1), place.Length).CopyTo(place); break;
+                case 8 when !spareHeaders && random.Next(10) == 0: return bytes[..at];
+                default: place[^1] = (byte)random.Next(256); break;
             }
         }
 
