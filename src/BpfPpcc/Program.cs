@@ -2,6 +2,7 @@ using System.Globalization;
 using BpfPpcc.CommandLine;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Ppc64;
+using BpfPpcc.Runtime;
 
 namespace BpfPpcc;
 
@@ -10,18 +11,23 @@ internal static class Program
 {
     private static int Main(string[] args)
     {
-        CommandLineParser parser = new(Pipeline.PassNames);
-        CommandLineArguments? arguments = parser.Parse(args, out string? error, out CommandLineRequest request);
+        var parser = new CommandLineParser(Pipeline.PassNames);
+        CommandLineRequest request = parser.Parse(args);
         switch (request)
         {
+            case CommandLineRequest.Compile compile:
+                return Compile(compile.Arguments);
+            case CommandLineRequest.EmitRuntime runtime:
+                string? problem = RuntimeFiles.WriteTo(runtime.Directory);
+                return problem is null ? ExitCode.Success : Report(DiagnosticId.OutputNotWritable, runtime.Directory, $"cannot write the runtime: {problem}");
             case CommandLineRequest.Help:
                 parser.WriteHelp(Console.Out);
                 return ExitCode.Success;
             case CommandLineRequest.Version:
                 Console.Out.WriteLine($"bpfppcc {Compiler.Version}");
                 return ExitCode.Success;
-            case CommandLineRequest.Compile:
-                return arguments is null ? UsageError(error!) : Compile(arguments);
+            case CommandLineRequest.UsageError error:
+                return UsageError(error.Message);
         }
 
         throw new InvalidOperationException($"no such request: {request}");

@@ -28,6 +28,9 @@ public static class BpfHelpers
     /// <summary>The helper numbered <paramref name="id"/>, or null if the UAPI has none.</summary>
     public static BpfHelper? Find(int id) => id is >= 1 and <= LastId ? Table[id - 1] : null;
 
+    /// <summary>The kernel's name of a helper number, "unspec" for 0 (which is no helper of the kernel), or null if the UAPI has none.</summary>
+    public static string? NameOf(int id) => id == 0 ? "unspec" : Find(id)?.Name;
+
     /// <summary>The number of the helper called <paramref name="name"/> (with or without bpf_), or 0.</summary>
     public static int IdOf(string name)
     {

@@ -32,6 +32,7 @@ public sealed class CommandLineParser
     private readonly Option<string[]> _dump = Text("--dump", "PASS[,PASS]", "print the program after these passes to standard output (standard error if the object goes there); 'all' for every pass");
     private readonly Option<string[]> _dumpFunction = Text("--dump-function", "F", "print only this function");
     private readonly Option<bool> _timePasses = Flag("--time-passes", "print to standard error how long each pass took");
+    private readonly Option<string[]> _emitRuntime = Text("--emit-runtime", "DIR", "write bpfppcc.h and the C source of the reference runtime into DIR; takes no input");
     private readonly HelpOption _help = new("--help", "-h");
     private readonly Option<bool> _version = Flag("--version", "print the version");
     private readonly RootCommand _command;
@@ -45,7 +46,7 @@ public sealed class CommandLineParser
         foreach (Option option in new Option[]
         {
             _output, _cpu, _level, _assembly, _noVerify, _context, _prefix, _rename, _helperPrefix, _moduleName, _externMap, _stripBtf,
-            _dump, _dumpFunction, _timePasses, _help, _version,
+            _dump, _dumpFunction, _timePasses, _emitRuntime, _help, _version,
         })
             _command.Options.Add(option);
         Passes = passes;
@@ -53,49 +54,40 @@ public sealed class CommandLineParser
 
     private IReadOnlyList<string> Passes { get; }
 
-    /// <summary>Reads <paramref name="args"/>.</summary>
-    /// <param name="args">The arguments, without the program's name.</param>
-    /// <param name="error">What is wrong, or null.</param>
-    /// <param name="message">Text that the user asked for instead of a compilation (help or "version"), or null.</param>
-    /// <returns>The arguments, or null if one of the other two is set.</returns>
-    public CommandLineArguments? Parse(string[] args, out string? error, out CommandLineRequest message)
+    /// <summary>Reads <paramref name="args"/>, the arguments without the program's name.</summary>
+    public CommandLineRequest Parse(string[] args)
     {
-        error = null;
-        message = CommandLineRequest.Compile;
         ParseResult result = _command.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (result.GetResult(_help) is not null)
-        {
-            message = CommandLineRequest.Help;
-            return null;
-        }
-
+            return new CommandLineRequest.Help();
         if (result.GetValue(_version))
-        {
-            message = CommandLineRequest.Version;
-            return null;
-        }
-
-        error = UnknownOption(args, result) ?? (result.Errors.Count > 0 ? result.Errors[0].Message : null);
-        return error is null ? Read(result, out error) : null;
+            return new CommandLineRequest.Version();
+        if ((UnknownOption(args, result) ?? (result.Errors.Count > 0 ? result.Errors[0].Message : null)) is { } error)
+            return new CommandLineRequest.UsageError(error);
+        if (Last(result, _emitRuntime) is not { } directory)
+            return Read(result);
+        return (result.GetValue(_input) ?? []).Length == 0
+            ? new CommandLineRequest.EmitRuntime(directory)
+            : new CommandLineRequest.UsageError("--emit-runtime takes no input file");
     }
 
     /// <summary>Writes the help text to <paramref name="output"/>.</summary>
     public void WriteHelp(TextWriter output) =>
         _command.Parse(["--help"]).Invoke(new InvocationConfiguration { Output = output });
 
-    private CommandLineArguments? Read(ParseResult result, out string? error)
+    private CommandLineRequest Read(ParseResult result)
     {
         string[] inputs = result.GetValue(_input) ?? [];
         ImmutableArray<string> dump = [.. (result.GetValue(_dump) ?? []).SelectMany(static list => list.Split(','))];
         ImmutableArray<(string, string)> renames = [.. (result.GetValue(_rename) ?? []).Select(SplitRename)];
-        error = inputs.Length == 0 ? "no input file"
+        string? error = inputs.Length == 0 ? "no input file"
             : inputs.Length > 1 ? $"more than one input file: '{inputs[0]}' and '{inputs[1]}'"
             : dump.FirstOrDefault(pass => pass != "all" && !Passes.Contains(pass)) is { } unknown ? $"unknown pass '{unknown}' in --dump; there are all, {string.Join(", ", Passes)}"
             : renames.Any(static rename => rename.Item1.Length == 0 || rename.Item2.Length == 0) ? "--rename-symbol takes OLD=NEW"
             : null;
         if (error is not null)
-            return null;
-        return new CommandLineArguments
+            return new CommandLineRequest.UsageError(error);
+        return new CommandLineRequest.Compile(new CommandLineArguments
         {
             Input = inputs[0],
             Output = Last(result, _output),
@@ -113,7 +105,7 @@ public sealed class CommandLineParser
             Dump = dump,
             DumpFunction = Last(result, _dumpFunction),
             TimePasses = result.GetValue(_timePasses),
-        };
+        });
     }
 
     /// <summary>The library takes an unknown option for an input file; here a leading dash is an option unless "--" stands before it.</summary>
@@ -157,12 +149,4 @@ public sealed class CommandLineParser
         });
         return option;
     }
-}
-
-/// <summary>What the user wants from this run.</summary>
-public enum CommandLineRequest
-{
-    Compile,
-    Help,
-    Version,
 }

@@ -288,7 +288,9 @@ public sealed class MirChecker
             Report(block, instruction, $"%v{register} is used where its definition may not have happened");
     }
 
-    /// <summary>The linker may rewrite @toc@ha and @toc@l, so both halves must be of the same symbol and addend (ELFv2 ABI, 3.5.4).</summary>
+    /// <summary>
+    /// The linker may rewrite @toc@ha and @toc@l, so both halves must be of the same symbol and addend (ELFv2 ABI, 3.6.3).
+    /// </summary>
     private void CheckTocPair(MachineBlock block, int index, MachineInstruction instruction)
     {
         if (instruction.Pseudo != MachinePseudo.None)

@@ -162,7 +162,12 @@ internal static class MirOperandChecker
     private static string? RegisterViolation(MachineOperand operand, Ppc64Access access)
     {
         if (operand.Kind == MachineOperandKind.Gpr)
-            return Unless(access == Ppc64Access.Use && (operand.Gpr == Gpr.R1 || operand.Gpr == Gpr.R2), "only r1 and r2 stand for themselves");
+        {
+            bool isRight = access == Ppc64Access.Use && (operand.Gpr == Gpr.R1 || operand.Gpr == Gpr.R2);
+            return Unless(isRight, "only r1 and r2 stand for themselves");
+        }
+
+
         if (operand.Kind != MachineOperandKind.VirtualRegister)
             return "wants a register";
         return Unless(operand.IsDef == access is Ppc64Access.Def or Ppc64Access.UseDef, "read for written or the other way round");

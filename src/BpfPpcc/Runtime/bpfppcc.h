@@ -325,6 +325,170 @@ BPFPPCC_OFFSET(bpfppcc_sk_buff, data_meta, 272);
 #undef BPFPPCC_SIZE
 #undef BPFPPCC_STATIC_ASSERT
 
+/*
+ * The reference runtime: everything below is optional, and defined by the bpfppcc_*.c files beside this header. Link those for maps, helpers
+ * and a host's view of both; leave them out, and what stands above still serves.
+ *
+ *     bpfppcc_open(&bpfppcc_module_filter);
+ *     bpfppcc_map_update(bpfppcc_map(&bpfppcc_module_filter, "blocked"), &address, &since, 0);
+ *     bpfppcc_xdp_init(&ctx, packet, length, 0);
+ *     verdict = bpfppcc_run(bpfppcc_prog(&bpfppcc_module_filter, "filter"), &ctx);
+ *
+ * A function that returns int returns 0, or a negative errno value for the reason for which Linux has it.
+ *
+ * Threads. Programs may run in several threads at once, while others use the functions of this header on the same maps. Opening and closing
+ * are not for threads in which programs run; a ring buffer has one consumer. A thread that runs programs beside others takes a CPU number of
+ * its own (bpfppcc_set_cpu), because BPF takes values of per-CPU maps for its own. Not for signal handlers.
+ *
+ * How long a value may be used. What a lookup returns points into memory that stays until bpfppcc_close. Elements of array maps never move.
+ * An element of a hash, LRU hash or LPM trie is not changed by updates: they put a new element in its place. A replaced, deleted or evicted
+ * element keeps its value until the map needs the memory again, oldest first: that is after BPFPPCC_SPARE_ELEMENTS more updates at the
+ * earliest, and a pointer held longer may see another key's value (as it may with the kernel's preallocated maps). Never more than
+ * max_entries + BPFPPCC_SPARE_ELEMENTS elements are allocated. bpfppcc_map_get copies a value that nobody is replacing meanwhile.
+ */
+#define BPFPPCC_SPARE_ELEMENTS 16
+
+/* Flags of updates and pushes, as in BPF. */
+#define BPFPPCC_ANY 0u
+#define BPFPPCC_NOEXIST 1u
+#define BPFPPCC_EXIST 2u
+
+/* ---- modules and programs ---- */
+
+/* Makes the maps of a module ready: those without storage get it, maps in maps their initial elements. -ENOEXEC: made for another ABI or byte
+   order, -EINVAL: a map that BPF does not allow, -ENOMEM. Opening twice does no harm. A map of a type that this runtime does not know opens,
+   and refuses every operation with -ENOTSUP. */
+int bpfppcc_open(struct bpfppcc_module *module);
+
+/* Frees what bpfppcc_open made. No program of the module runs, and no other module's program uses its maps. */
+void bpfppcc_close(struct bpfppcc_module *module);
+
+/* By name, or NULL. */
+struct bpfppcc_prog *bpfppcc_prog(const struct bpfppcc_module *module, const char *name);
+struct bpfppcc_map *bpfppcc_map(const struct bpfppcc_module *module, const char *name);
+
+/* Calls a program. Calling its function does too; this also forgets the last redirection, and tells bpf_redirect the type of program. */
+uint64_t bpfppcc_run(const struct bpfppcc_prog *prog, void *ctx);
+
+/* ---- maps ---- */
+
+/* The value of a key, or NULL. Of a per-CPU map: this thread's CPU. Of a map in map: the inner map; of a prog array: the program. Unlike a
+   program's lookup it is no use in the sense of LRU. */
+void *bpfppcc_map_lookup(struct bpfppcc_map *map, const void *key);
+void *bpfppcc_map_lookup_percpu(struct bpfppcc_map *map, const void *key, uint32_t cpu);
+
+/* Copies value_size bytes of the value; of a per-CPU map one after the other, each BPFPPCC_STRIDE(value_size) bytes, the values of all CPUs. */
+int bpfppcc_map_get(struct bpfppcc_map *map, const void *key, void *value);
+
+/* Of a per-CPU map: this thread's CPU; the second form has values of all CPUs as bpfppcc_map_get has. A queue, stack or bloom filter has no
+   key (NULL). A map in map takes a value of type struct bpfppcc_map *, a prog array const struct bpfppcc_prog *. */
+int bpfppcc_map_update(struct bpfppcc_map *map, const void *key, const void *value, uint64_t flags);
+int bpfppcc_map_update_percpu(struct bpfppcc_map *map, const void *key, const void *values, uint64_t flags);
+int bpfppcc_map_delete(struct bpfppcc_map *map, const void *key);
+
+/* The key after `key`, in an order of the map's own; the first if key is NULL or not in the map. -ENOENT: there is none. */
+int bpfppcc_map_next_key(struct bpfppcc_map *map, const void *key, void *next);
+
+/* Queue, stack, bloom filter. */
+int bpfppcc_map_push(struct bpfppcc_map *map, const void *value, uint64_t flags);
+int bpfppcc_map_pop(struct bpfppcc_map *map, void *value);
+int bpfppcc_map_peek(struct bpfppcc_map *map, void *value);
+
+/* A slot of a prog array; NULL empties it. -E2BIG: no such slot, -EINVAL: code of another TOC base, which cannot be jumped to. */
+int bpfppcc_prog_array_update(struct bpfppcc_map *map, uint32_t index, const struct bpfppcc_prog *prog);
+
+/* A new, empty map like another one, or like the template of a map in map (outer->inner); NULL with errno set. It lives until
+   bpfppcc_map_free; take it out of maps in maps before. */
+struct bpfppcc_map *bpfppcc_map_new(const struct bpfppcc_map *like);
+void bpfppcc_map_free(struct bpfppcc_map *map);
+
+/* ---- ring buffers and perf events ---- */
+
+/* One record of a ring buffer. A negative result ends the consumption. */
+typedef int bpfppcc_ringbuf_fn(void *ctx, void *data, size_t size);
+
+/* Hands over the records that are complete, in order. Returns how many, or the callback's negative result. */
+int bpfppcc_ringbuf_consume(struct bpfppcc_map *map, bpfppcc_ringbuf_fn *callback, void *ctx);
+
+/* The same, but waits up to so many milliseconds (negative: for ever) for the first record. */
+int bpfppcc_ringbuf_poll(struct bpfppcc_map *map, bpfppcc_ringbuf_fn *callback, void *ctx, int timeout);
+
+/* What bpf_perf_event_output writes goes to a function, at once and in the thread of the program. Without one the helper returns -ENOENT. */
+typedef void bpfppcc_perf_fn(void *ctx, uint32_t cpu, const void *data, size_t size);
+int bpfppcc_perf_set_callback(struct bpfppcc_map *map, bpfppcc_perf_fn *callback, void *ctx);
+
+/* ---- timers ---- */
+
+/* Runs the callbacks of all bpf_timers that are due at `now` (bpfppcc_hooks.time, BPFPPCC_CLOCK_MONOTONIC), earliest first, each once, in the
+   calling thread. Returns how many. */
+unsigned bpfppcc_timers_run(uint64_t now);
+
+/* When the next one is due; UINT64_MAX if none is started. */
+uint64_t bpfppcc_timers_next(void);
+
+/* ---- packets ---- */
+
+/* A context for a packet of `length` bytes at `packet`, in front of which `headroom` bytes are writable and free. Fields that say where the
+   packet comes from are 0: set them afterwards. */
+void bpfppcc_xdp_init(struct bpfppcc_xdp_md *ctx, void *packet, uint32_t length, uint32_t headroom);
+void bpfppcc_skb_init(struct bpfppcc_sk_buff *ctx, void *packet, uint32_t length, uint32_t headroom);
+
+/* Bytes that are writable and free behind the packet, for helpers that lengthen it; 0 after ..._init. */
+void bpfppcc_xdp_set_tailroom(struct bpfppcc_xdp_md *ctx, uint32_t tailroom);
+void bpfppcc_skb_set_tailroom(struct bpfppcc_sk_buff *ctx, uint32_t tailroom);
+
+/* What the redirection helpers of this thread's last program asked for. The program's result says whether it meant it. */
+enum bpfppcc_redirect_kind {
+    BPFPPCC_REDIRECT_NONE,
+    BPFPPCC_REDIRECT_IFINDEX,           /* bpf_redirect: ifindex, flags */
+    BPFPPCC_REDIRECT_PEER,              /* bpf_redirect_peer */
+    BPFPPCC_REDIRECT_NEIGH,             /* bpf_redirect_neigh */
+    BPFPPCC_REDIRECT_MAP,               /* bpf_redirect_map: map, key, flags; value, or NULL for a broadcast to all of the map */
+};
+struct bpfppcc_redirect {
+    enum bpfppcc_redirect_kind kind;
+    uint32_t ifindex;
+    uint64_t flags;
+    uint64_t key;
+    struct bpfppcc_map *map;
+    const void *value;
+};
+const struct bpfppcc_redirect *bpfppcc_last_redirect(void);
+
+/* ---- what stands for the kernel ---- */
+
+enum bpfppcc_clock {
+    BPFPPCC_CLOCK_MONOTONIC,
+    BPFPPCC_CLOCK_BOOTTIME,
+    BPFPPCC_CLOCK_COARSE,
+    BPFPPCC_CLOCK_TAI,
+};
+
+/* Who runs. */
+struct bpfppcc_task {
+    uint32_t pid;                       /* of the thread, as the kernel uses the word */
+    uint32_t tgid;                      /* of the process */
+    uint32_t uid;
+    uint32_t gid;
+    char comm[16];
+    uint64_t address;                   /* what bpf_get_current_task returns */
+};
+
+/* A host may replace these before it opens modules. They are called in the thread of the program. */
+struct bpfppcc_hooks {
+    uint32_t cpus;                                              /* number of CPUs, of per-CPU maps; 1 */
+    uint64_t (*time)(enum bpfppcc_clock clock);                 /* nanoseconds; the system's clocks */
+    uint32_t (*random)(void);                                   /* a generator seeded by the system */
+    void (*print)(const char *text);                            /* bpf_trace_printk, and complaints of the runtime; standard error */
+    void (*task)(struct bpfppcc_task *task);                    /* this process and thread; the struct comes zeroed */
+    void (*clone_redirect)(const struct bpfppcc_sk_buff *ctx, uint32_t ifindex, uint64_t flags);    /* nothing */
+    void (*wakeup)(struct bpfppcc_map *ringbuf);                /* a consumer that waits should look; nothing */
+};
+extern struct bpfppcc_hooks bpfppcc_hooks;
+
+/* The CPU on which this thread runs programs, 0 at first. -EINVAL: not below bpfppcc_hooks.cpus. */
+int bpfppcc_set_cpu(uint32_t cpu);
+
 #ifdef __cplusplus
 }
 #endif

@@ -5,8 +5,8 @@ using static BpfPpcc.Mir.MachineOperand;
 namespace BpfPpcc.Selection;
 
 /// <summary>
-/// Atomic operations: one pseudo instruction each, which emission makes a loop with a reservation (Power ISA book II, 4.6.2). The address is
-/// in one register, because nothing else may happen within the loop.
+/// Atomic operations: one pseudo instruction each, which emission makes a loop with a reservation (Power ISA book II, 4.6.2). The address
+/// is in one register, because nothing else may happen within the loop.
 /// </summary>
 internal static class AtomicRules
 {

@@ -27,7 +27,14 @@ internal sealed class BlockLayout
     private readonly int[] _splitBlocks;
     private readonly int[] _predecessorIndices;
 
-    public BlockLayout(IrFunction function, DominatorTree dominators, LoopNest loops, CountedLoops countedLoops, ValueFacts facts, IrModule module, MachineFunction result)
+    public BlockLayout(
+        IrFunction function,
+        DominatorTree dominators,
+        LoopNest loops,
+        CountedLoops countedLoops,
+        ValueFacts facts,
+        IrModule module,
+        MachineFunction result)
     {
         IrBlock[] reversePostorder = dominators.ReversePostorder;
         _dominators = dominators;

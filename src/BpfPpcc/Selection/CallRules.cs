@@ -7,12 +7,14 @@ using static BpfPpcc.Ppc64.Ppc64Opcode;
 namespace BpfPpcc.Selection;
 
 /// <summary>
-/// Calls: BPF's r1..r5 are r3..r7 and r0 is r3 (object-abi.md, Programs), so arguments and result only ask for their registers. A subprogram
-/// that can reach a tail call gets the address of the count in r8.
+/// Calls: BPF's r1..r5 are r3..r7 and r0 is r3 (object-abi.md, Programs), so arguments and result only ask for their registers. A
+/// subprogram that can reach a tail call gets the address of the count in r8.
 /// </summary>
 internal static class CallRules
 {
-    /// <summary>Tail calls that may follow one another (object-abi.md, Entry, exit and tail calls); a count slot with more holds a pointer.</summary>
+    /// <summary>
+    /// Tail calls that may follow one another (object-abi.md, Entry, exit and tail calls); a count slot with more holds a pointer.
+    /// </summary>
     public const int MaximumTailCalls = 33;
 
     public static void Select(SelectionContext context, IrInstruction call)

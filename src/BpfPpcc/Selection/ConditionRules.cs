@@ -45,7 +45,9 @@ internal static class ConditionRules
         IrCondition.None => throw new InvalidOperationException("a comparison without a condition"),
     };
 
-    /// <summary>A constant to the right, bits tested rather than computed and compared with zero, 32 bits where both sides have no more.</summary>
+    /// <summary>
+    /// A constant to the right, bits tested rather than computed and compared with zero, 32 bits where both sides have no more.
+    /// </summary>
     private static Comparison Normalize(SelectionContext context, IrInstruction value)
     {
         var comparison = ConstantToTheRight(new(value.Condition, value.Operands[0], value.Operands[1], value.CompareWidth));

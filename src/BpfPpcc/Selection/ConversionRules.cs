@@ -96,6 +96,12 @@ internal static class ConversionRules
 
     /// <summary>rlwimi: background with bits begin..end from the source rotated left.</summary>
     private static void InsertWord(
-        SelectionContext context, VirtualRegister result, VirtualRegister background, MachineOperand source, int rotation, int begin, int end) =>
+        SelectionContext context,
+        VirtualRegister result,
+        VirtualRegister background,
+        MachineOperand source,
+        int rotation,
+        int begin,
+        int end) =>
         context.Emit(Rlwimi, Def(result), source, Immediate(rotation), Immediate(begin), Immediate(end), TiedUse(background, 0));
 }

@@ -53,8 +53,9 @@ internal static class DivideRules
     }
 
     /// <summary>
-    /// One unsigned comparison of divisor + 1 with 1 finds both special divisors, 0 and -1. Their results come without a branch: the quotient
-    /// -(dividend &amp; divisor) is 0 for 0 and -dividend for -1, the remainder dividend &amp; ~divisor is the dividend for 0 and 0 for -1.
+    /// One unsigned comparison of divisor + 1 with 1 finds both special divisors, 0 and -1. Their results come without a branch: the
+    /// quotient -(dividend &amp; divisor) is 0 for 0 and -dividend for -1, the remainder dividend &amp; ~divisor is the dividend for 0
+    /// and 0 for -1.
     /// </summary>
     private static void DivideSigned(SelectionContext context, IrInstruction value, VirtualRegister result)
     {

@@ -8,7 +8,7 @@ namespace BpfPpcc.Selection;
 
 /// <summary>
 /// And, Or, Xor, with complemented operands and with constants. <see cref="ValueFacts"/> promises how clean their results are, so operands
-/// are taken whole here and extensions are not skipped.
+/// are taken whole here and extensions are not skipped, save under a constant mask.
 /// </summary>
 internal static class LogicalRules
 {
@@ -18,7 +18,7 @@ internal static class LogicalRules
         if (index < 0 || !ValueFacts.TryConstant(value.Operands[index], out long constant))
             SelectRegisters(context, value, result, And, Andc);
         else if (!RotateAndMask.TrySelect(context, value, result))
-            AndImmediate(context, result, context.Use(value.Operands[1 - index]), constant, value.Width);
+            AndImmediate(context, result, context.UseLow(value.Operands[1 - index], value.Width), constant, value.Width);
     }
 
     public static void SelectOr(SelectionContext context, IrInstruction value, VirtualRegister result)
@@ -112,6 +112,9 @@ internal static class LogicalRules
         else if ((bits & 0xffff) == 0)
             context.Emit(high, Def(result), source, Immediate((long)(bits >> 16)));
         else
-            context.Emit(low, Def(result), Use(context.Compute(high, source, Immediate((long)(bits >> 16)))), Immediate((long)(bits & 0xffff)));
+        {
+            VirtualRegister upper = context.Compute(high, source, Immediate((long)(bits >> 16)));
+            context.Emit(low, Def(result), Use(upper), Immediate((long)(bits & 0xffff)));
+        }
     }
 }

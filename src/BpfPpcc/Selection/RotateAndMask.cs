@@ -22,7 +22,9 @@ internal static class RotateAndMask
     /// <summary>Operations looked at in one chain; longer ones are rare.</summary>
     private const int LongestChain = 6;
 
-    /// <summary>Selects the value, and single-use operations below it, as one instruction; false if its own mask is no run of ones.</summary>
+    /// <summary>
+    /// Selects the value, and single-use operations below it, as one instruction; false if that takes more than one for the value alone.
+    /// </summary>
     public static bool TrySelect(SelectionContext context, IrInstruction value, VirtualRegister result)
     {
         if (!TryMatch(context, value, out IrInstruction source, out int rotation, out ulong mask))

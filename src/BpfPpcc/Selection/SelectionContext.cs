@@ -134,9 +134,11 @@ internal sealed class SelectionContext(
 
     public VirtualRegister NewRegister() => Result.NewRegister();
 
-    public void Emit(Ppc64Opcode opcode, params MachineOperand[] operands) => _rule.Add(new MachineInstruction(opcode, _position, operands));
+    public void Emit(Ppc64Opcode opcode, params MachineOperand[] operands) =>
+        _rule.Add(new MachineInstruction(opcode, _position, operands));
 
-    public void Emit(MachinePseudo pseudo, params MachineOperand[] operands) => _rule.Add(new MachineInstruction(pseudo, _position, operands));
+    public void Emit(MachinePseudo pseudo, params MachineOperand[] operands) =>
+        _rule.Add(new MachineInstruction(pseudo, _position, operands));
 
     public void EmitJump(int target, VirtualRegister[] arguments)
     {
@@ -202,7 +204,9 @@ internal sealed class SelectionContext(
 
     public MachineOperand Use(IrInstruction value) => MachineOperand.Use(Register(value));
 
-    /// <summary>A use for an instruction that reads the low <paramref name="width"/> bits only: extensions from there on need not be made.</summary>
+    /// <summary>
+    /// A use for an instruction that reads the low <paramref name="width"/> bits only: extensions from there on need not be made.
+    /// </summary>
     public MachineOperand UseLow(IrInstruction value, int width) => MachineOperand.Use(LowRegister(value, width));
 
     private VirtualRegister LowRegister(IrInstruction value, int width)
@@ -262,7 +266,9 @@ internal sealed class SelectionContext(
         return register;
     }
 
-    /// <summary>A register for the value that goes along an edge, which may be where it is moved to: as for arguments, but shared in the block.</summary>
+    /// <summary>
+    /// A register for the value that goes along an edge, which may be where it is moved to: as for arguments, but shared in the block.
+    /// </summary>
     public VirtualRegister EdgeRegister(IrInstruction value, bool isWord)
     {
         value = Facts.Resolve(value);
@@ -360,7 +366,8 @@ internal sealed class SelectionContext(
             LeafKind.Immediate => new(MachinePseudo.LoadImmediate, leaf.Position, register, MachineOperand.Immediate(key.Value)),
             LeafKind.StackAddress => new(Ppc64Opcode.Addi, leaf.Position, register,
                 MachineOperand.Physical(Gpr.R1), MachineOperand.Frame(FrameArea.BpfStack, key.Value)),
-            LeafKind.SymbolAddress => new(AddressPseudo(key.Symbol), leaf.Position, register, MachineOperand.Address(key.Symbol, key.Value)),
+            LeafKind.SymbolAddress => new(AddressPseudo(key.Symbol), leaf.Position, register,
+                MachineOperand.Address(key.Symbol, key.Value)),
             LeafKind.ZeroExtension => new(Ppc64Opcode.Rlwinm, leaf.Position, register, MachineOperand.Use(new VirtualRegister((int)key.Value)),
                 MachineOperand.Immediate(0), MachineOperand.Immediate(0), MachineOperand.Immediate(31)),
             LeafKind.TocHigh => new(Ppc64Opcode.Addis, leaf.Position, register,

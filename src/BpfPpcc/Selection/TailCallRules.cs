@@ -140,7 +140,8 @@ internal static class TailCallRules
         VirtualRegister tailEntry = context.Compute(Ld, Immediate(ProgramTailEntryOffset), Use(program));
         VirtualRegister next = context.Compute(Addi, Use(count), Immediate(1));
         context.Emit(Std, Use(next), Immediate(0), Use(countAddress));
-        context.Emit(MachinePseudo.TailCallJump, Use(tailEntry, (sbyte)12), Use(context.ArgumentRegister(ContextOf(call)), (sbyte)Gpr.R3.Number));
+        context.Emit(MachinePseudo.TailCallJump, Use(tailEntry, (sbyte)12),
+            Use(context.ArgumentRegister(ContextOf(call)), (sbyte)Gpr.R3.Number));
     }
 
     private static VirtualRegister LoadFromMap(

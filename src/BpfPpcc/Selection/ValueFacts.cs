@@ -240,8 +240,7 @@ internal sealed class ValueFacts
         int bits = Bits(value.Operands[0]);
         if (!TryConstant(value.Operands[1], out long count))
             return value.Width;
-        int shift = (int)count & (value.Width - 1);
-        return shift == 0 ? bits : Math.Min(value.Width, bits + shift);
+        return Math.Min(value.Width, bits + ((int)count & (value.Width - 1)));
     }
 
     private int MeasureShiftRightLogical(IrInstruction value)
@@ -249,7 +248,6 @@ internal sealed class ValueFacts
         int bits = Bits(value.Operands[0]);
         if (!TryConstant(value.Operands[1], out long count))
             return Math.Min(value.Width, bits);
-        int shift = (int)count & (value.Width - 1);
-        return shift == 0 ? bits : Math.Max(0, Math.Min(value.Width, bits) - shift);
+        return Math.Max(0, Math.Min(value.Width, bits) - ((int)count & (value.Width - 1)));
     }
 }

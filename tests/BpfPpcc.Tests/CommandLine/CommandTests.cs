@@ -121,6 +121,16 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public void The_runtime_is_written_without_an_input()
+    {
+        string folder = Path.Combine(_folder, "runtime");
+        Assert.Equal(0, Run("--emit-runtime", folder).ExitCode);
+        Assert.True(File.Exists(Path.Combine(folder, "bpfppcc.h")));
+        Assert.Equal(2, Run("--emit-runtime", folder, Tiny).ExitCode);
+        Assert.Equal(1, Run("--emit-runtime", Tiny).ExitCode);
+    }
+
+    [Fact]
     public void Help_and_version_go_to_standard_output()
     {
         ToolResult help = Run("--help");

@@ -21,7 +21,8 @@ internal sealed class FunctionBuilder
 
     public void Emit(Slot slot) => _items.Add(new Item(slot, null, null));
 
-    public void EmitJump(Slot slot, Label target) => _items.Add(new Item(slot, target, null));
+    /// <param name="isChoice">Both ways are valid whatever the condition: it may be negated.</param>
+    public void EmitJump(Slot slot, Label target, bool isChoice = false) => _items.Add(new Item(slot, target, null, isChoice));
 
     /// <summary>The slot refers to something; of a 64-bit immediate, this writes both slots.</summary>
     public void EmitReference(Slot slot, SlotReferenceKind kind, int target, int addend = 0)
@@ -37,7 +38,8 @@ internal sealed class FunctionBuilder
         _bound.Add(label);
     }
 
-    public TestFunction Build(string name, FunctionPlace place)
+    /// <param name="choices">Slots of the conditional jumps that may be negated.</param>
+    public TestFunction Build(string name, FunctionPlace place, out IReadOnlyList<int> choices)
     {
         while (Widen())
         {
@@ -45,14 +47,18 @@ internal sealed class FunctionBuilder
 
         var slots = new List<Slot>(_items.Count);
         var references = new List<SlotReference>();
+        var found = new List<int>();
         for (int i = 0; i < _items.Count; i++)
         {
             Item item = _items[i];
+            if (item.IsChoice)
+                found.Add(i);
             slots.Add(item.Target is null ? item.Slot : item.Slot.WithJumpOffset(item.Target.Position - i - 1));
             if (item.Reference is { } reference)
                 references.Add(reference with { Slot = i });
         }
 
+        choices = found;
         return new TestFunction { Name = name, Place = place, Slots = slots, References = references };
     }
 
@@ -80,7 +86,7 @@ internal sealed class FunctionBuilder
                     label.Position += 2;
             }
 
-            _items[at] = new Item(jump.Slot.WithJumpOffset(1), null, null);
+            _items[at] = new Item(jump.Slot.WithJumpOffset(1), null, null, jump.IsChoice);
             _items.Insert(at + 1, new Item(Slot.Goto(1), null, null));
             _items.Insert(at + 2, new Item(Slot.GotoLong(0), jump.Target, null));
         }
@@ -88,5 +94,5 @@ internal sealed class FunctionBuilder
         return insertions.Count > 0;
     }
 
-    private readonly record struct Item(Slot Slot, Label? Target, SlotReference? Reference);
+    private readonly record struct Item(Slot Slot, Label? Target, SlotReference? Reference, bool IsChoice = false);
 }

@@ -144,7 +144,7 @@ internal sealed partial class FunctionGenerator
     {
         int a = FreeScalar();
         int b = FreeScalar(a);
-        int t = Destination(a, b);
+        int t = FreeScalar(a, b);
         int k = _random.Between(1, 63);
         int k32 = _random.Between(1, 31);
         switch (_random.Next(18))
@@ -207,9 +207,5 @@ internal sealed partial class FunctionGenerator
                 break;
         }
 
-        State.Registers[a] = Value.Scalar;
-        State.Registers[b] = Value.Scalar;
-        if (State.Registers[t].Kind != ValueKind.Scalar)
-            MakeScalar(t);
     }
 }

@@ -29,7 +29,7 @@ internal sealed partial class FunctionGenerator
         switch (_random.Next(12))
         {
             case 0 or 1 or 2 or 3 or 4 when _unit.Signatures.Count > 0:
-                CallSubprogram();
+                CallSubprogram(_unit.IsChain || _random.Coin() ? _unit.Signatures[^1] : _unit.Signatures[_random.Next(_unit.Signatures.Count)]);
                 break;
             case 5 or 6 when _unit.ArrayMap >= 0 && _plan.StackSize >= 16:
                 LookUp();
@@ -151,9 +151,8 @@ internal sealed partial class FunctionGenerator
 
     private bool HasContext => _contextRegister >= 0 || _contextSlot >= 0;
 
-    private void CallSubprogram()
+    private void CallSubprogram(FunctionSignature callee)
     {
-        FunctionSignature callee = _random.Pick(_unit.Signatures.ToArray());
         bool fits = callee.Depth + 1 <= _unit.DeepestChain && callee.ChainStack + (Math.Max(_plan.StackSize, 1) + 31 & ~31) <= 512
             && _cost + _multiplier * callee.Cost <= _plan.CostLimit && _plan.Index != callee.Index
             && (HasContext || callee.Parameters.All(static p => !p.IsContext));
@@ -176,7 +175,7 @@ internal sealed partial class FunctionGenerator
 
         if (_random.Chance(_unit.PercentCallsByRegister))
         {
-            int r = Destination(0);
+            int r = Destination();
             _builder.EmitReference(Slot.LoadImmediate64(r, 0)[0], SlotReferenceKind.FunctionAddress, callee.Index);
             Emit(Slot.CallRegister(r));
             State.Registers[r] = Value.Unknown;
@@ -189,6 +188,7 @@ internal sealed partial class FunctionGenerator
         ReleaseArguments(callee.Parameters.Count);
         AfterCall();
         _cost += _multiplier * callee.Cost;
+        _unit.Called.Add(callee.Index);
         _deepestCallee = Math.Max(_deepestCallee, callee.Depth);
         _calleeStack = Math.Max(_calleeStack, callee.ChainStack);
         _unit.Shape.Count("shape: call site of a subprogram");
@@ -227,7 +227,7 @@ internal sealed partial class FunctionGenerator
 
         if (_random.Chance(_unit.PercentCallsByRegister))
         {
-            int r = Destination(0);
+            int r = Destination();
             Emit([Slot.MovImm(r, id), Slot.CallRegister(r)]);
             State.Registers[r] = Value.Unknown;
         }

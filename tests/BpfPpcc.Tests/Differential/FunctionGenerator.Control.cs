@@ -25,11 +25,11 @@ internal sealed partial class FunctionGenerator
         _state = null;
     }
 
-    private void JumpIf(Slot condition, Label label)
+    private void JumpIf(Slot condition, Label label, bool isChoice = false)
     {
         Meet(label);
         _cost += _multiplier;
-        _builder.EmitJump(condition, label);
+        _builder.EmitJump(condition, label, isChoice);
     }
 
     /// <summary>A conditional jump on something that goes either way.</summary>
@@ -37,14 +37,21 @@ internal sealed partial class FunctionGenerator
     {
         if (_random.Chance(4) && Array.FindIndex(State.Registers, static v => v.IsPointer) is >= 0 and var pointer)
         {
-            JumpIf(Slot.JumpImm(_random.Pick(0x1, 0x5), true, pointer, 0, 0), label);
+            JumpIf(Slot.JumpImm(_random.Pick(0x1, 0x5), true, pointer, 0, 0), label, isChoice: true);
             return;
         }
 
         bool is64 = Is64();
         int code = _random.Pick(JumpCodes);
-        int a = Scalar();
+        int a = Fresh();
         int immediate = _random.Immediate();
+        if (_random.Chance(25))
+        {
+            int near = code == 0x4 && _random.Coin() ? SingleBit(a) : NearTo(a);
+            JumpIf(_random.Coin() ? Slot.Jump(code, is64, a, near, 0) : Slot.Jump(code, is64, near, a, 0), label, isChoice: true);
+            return;
+        }
+
         if (_random.Chance(55))
         {
             // Small numbers meet often, in all three ways.
@@ -61,7 +68,7 @@ internal sealed partial class FunctionGenerator
 
         if (_random.Coin())
         {
-            JumpIf(Slot.JumpImm(code, is64, a, immediate, 0), label);
+            JumpIf(Slot.JumpImm(code, is64, a, immediate, 0), label, isChoice: true);
             return;
         }
 
@@ -73,7 +80,57 @@ internal sealed partial class FunctionGenerator
             State.Registers[b] = Value.Scalar;
         }
 
-        JumpIf(Slot.Jump(code, is64, a, b, 0), label);
+        JumpIf(Slot.Jump(code, is64, a, b, 0), label, isChoice: true);
+    }
+
+    /// <summary>A number, often one that the input decides.</summary>
+    private int Fresh()
+    {
+        if (_contextRegister < 0 || !_random.Chance(40))
+            return Scalar();
+        int r = Destination();
+        int size = _random.Pick(1, 2, 4, 8);
+        Emit(Slot.Load(size, r, _contextRegister, _random.Next(_unit.MemoryLength - 8)));
+        State.Registers[r] = Value.Scalar;
+        return r;
+    }
+
+    /// <summary>A number that differs from another in little: where width and sign of a comparison matter.</summary>
+    private int NearTo(int a)
+    {
+        int b = Destination(a);
+        switch (_random.Next(6))
+        {
+            case 0:
+                Emit([Slot.Mov(b, a), Slot.AddImm(b, _random.Pick(-1, 1, 0))]);
+                break;
+            case 1:
+                Emit(Slot.Alu(MovOp, false, b, a));
+                break;
+            case 2:
+                Emit(Slot.Alu(MovOp, true, b, a, _random.Pick(8, 16, 32)));
+                break;
+            case 3:
+                Emit([.. Slot.LoadImmediate64(b, 1UL << _random.Pick(31, 32, 63, _random.Next(64))), Slot.Alu(_random.Pick(Xor, Add), true, b, a)]);
+                break;
+            case 4:
+                Emit([Slot.Mov(b, a), Slot.AluImm(Lsh, true, b, 32)]);
+                break;
+            default:
+                Emit([Slot.Mov(b, a), Slot.AluImm(Neg, Is64(), b, 0)]);
+                break;
+        }
+
+        State.Registers[b] = Value.Scalar;
+        return b;
+    }
+
+    private int SingleBit(int except)
+    {
+        int b = Destination(except);
+        Emit(Slot.LoadImmediate64(b, 1UL << _random.Next(64) | 1UL << _random.Between(32, 63)));
+        State.Registers[b] = Value.Scalar;
+        return b;
     }
 
     private void Conditional(int depth)
@@ -84,7 +141,7 @@ internal sealed partial class FunctionGenerator
         int before = _builder.Count;
         if (_style.HugeBlocks > 0 && _multiplier == 1)
             HugeBody();
-        else if (_random.Chance(8) && depth < 3)
+        else if (_random.Chance(4) && depth < 3)
             LeaveEarly();
         else
             Block(_random.Between(1, _style.BlockLength), depth + 1);
@@ -171,7 +228,7 @@ internal sealed partial class FunctionGenerator
             return;
         }
 
-        JumpSomehow(_random.Chance(5) ? _exit : _pending[_random.Next(_pending.Count)]);
+        JumpSomehow(_random.Chance(2) ? _exit : _pending[_random.Next(_pending.Count)]);
         if (_random.Chance(10))
         {
             // An empty jump, and a jump to a jump.
@@ -184,8 +241,8 @@ internal sealed partial class FunctionGenerator
     private void Ladder(int depth)
     {
         int cases = _random.Between(3, 8);
-        int t = Destination();
-        int from = Scalar();
+        int from = Fresh();
+        int t = Destination(from);
         Emit([Slot.Mov(t, from), Slot.AluImm(And, Is64(), t, 7)]);
         State.Registers[t] = Value.Scalar;
         _unit.Shape.Count("shape: ladder");
@@ -303,15 +360,15 @@ internal sealed partial class FunctionGenerator
     }
 
     /// <summary>The loop's body; where it ends, every number that was there at its head is one again.</summary>
-    private void Body(int depth, int trips, Label? breakTo = null)
+    private void Body(int depth, Label breakTo, Label? end = null)
     {
         ProgramState head = State.Clone();
-        var end = new Label();
+        end ??= new Label();
         _continues.Add(end);
-        if (breakTo is not null && _random.Chance(30))
+        if (_random.Chance(30))
             JumpSomehow(breakTo);
         Block(_random.Between(1, _style.BlockLength), depth + 1);
-        if (breakTo is not null && IsReachable && _random.Chance(20))
+        if (IsReachable && _random.Chance(20))
             JumpSomehow(breakTo);
         _continues.RemoveAt(_continues.Count - 1);
         Bind(end);
@@ -349,9 +406,17 @@ internal sealed partial class FunctionGenerator
         _pinned[counter]++;
         var head = new Label();
         var after = new Label();
+        var end = new Label();
+        if (_random.Chance(10))
+        {
+            // A second way in, to the latch: such a loop has no head.
+            JumpSomehow(end);
+            _unit.Shape.Count("shape: loop, irreducible");
+        }
+
         _multiplier *= trips;
         Bind(head);
-        Body(depth, trips, after);
+        Body(depth, after, end);
         Emit(_random.Coin() ? Slot.AluImm(Add, is64, counter, -1) : Slot.AluImm(Sub, is64, counter, 1));
         int t = counter;
         JumpIf(_random.Next(4) switch
@@ -394,7 +459,7 @@ internal sealed partial class FunctionGenerator
         bool isSigned = start < 0 || _random.Coin();
         int leave = isSigned ? 0x7 : 0x3;
         JumpIf(limit >= 0 ? Slot.Jump(leave, is64, counter, limit, 0) : Slot.JumpImm(leave, is64, counter, bound, 0), after);
-        Body(depth, trips, after);
+        Body(depth, after);
         Emit(Slot.AluImm(Add, is64, counter, step));
         JumpTo(head);
         _multiplier /= trips + 1;
@@ -421,7 +486,7 @@ internal sealed partial class FunctionGenerator
         var after = new Label();
         _multiplier *= trips;
         Bind(head);
-        Body(depth, trips, after);
+        Body(depth, after);
         int t = Destination();
         Emit([Slot.Load(8, t, 10, at), Slot.AddImm(t, -1), Slot.Store(8, 10, at, t)]);
         State.Registers[t] = Value.Scalar;
@@ -445,7 +510,7 @@ internal sealed partial class FunctionGenerator
         _multiplier *= bits + 1;
         Bind(head);
         JumpIf(Slot.JumpImm(0x1, is64, counter, 0, 0), after);
-        Body(depth, bits, after);
+        Body(depth, after);
         Emit(Slot.AluImm(Rsh, is64, counter, 1));
         JumpTo(head);
         _multiplier /= bits + 1;
@@ -464,7 +529,7 @@ internal sealed partial class FunctionGenerator
         _multiplier *= trips;
         Bind(head);
         JumpIf(Slot.MayGoto(0), after);
-        Body(depth, trips, after);
+        Body(depth, after);
         Emit(Slot.AddImm(counter, -1));
         JumpIf(Slot.JumpImm(0x5, true, counter, 0, 0), head);
         _multiplier /= trips;
@@ -478,9 +543,9 @@ internal sealed partial class FunctionGenerator
         int size = _random.Pick(1, 2, 4, 8);
         int from = PointerWith(8, isStore: true, isAligned: false);
         Value pointer = State.Registers[from];
-        int low = Math.Max(pointer.Low, -1000);
+        int low = Math.Max(pointer.Low, short.MinValue);
         trips = Math.Min(trips, (pointer.High - low) / size);
-        if (trips == 0 || _pinned.Count(static p => p == 0) < 5)
+        if (trips <= 0 || _pinned.Count(static p => p == 0) < 5)
             return;
         int p = Destination(from);
         Emit([Slot.Mov(p, from), Slot.AddImm(p, low)]);

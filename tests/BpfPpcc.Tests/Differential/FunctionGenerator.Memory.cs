@@ -126,7 +126,7 @@ internal sealed partial class FunctionGenerator
         return first;
     }
 
-    private bool Reaches(Value pointer, int size, bool isStore, bool isAligned)
+    private static bool Reaches(Value pointer, int size, bool isStore, bool isAligned)
     {
         if (!pointer.IsPointer || isStore && pointer.IsReadOnly)
             return false;
@@ -319,7 +319,7 @@ internal sealed partial class FunctionGenerator
             Move(r, from);
             Emit([Slot.AddImm(r, mask << shift), Slot.Alu(Sub, true, r, index)]);
         }
-        else if (_random.Coin())
+        else if (r == from || _random.Coin())
         {
             Move(r, from);
             Emit(Slot.Add(r, index));

@@ -32,6 +32,9 @@ internal sealed record FunctionPlan
     public required long CostLimit { get; init; }
 
     public required GeneratorStyle Style { get; init; }
+
+    /// <summary>For the last function: it calls the subprograms that no other does.</summary>
+    public bool CallsForgotten { get; init; }
 }
 
 /// <summary>
@@ -59,6 +62,7 @@ internal sealed partial class FunctionGenerator
     private int _calleeStack;
     private int _contextRegister = -1;
     private int _contextSlot = -1;
+    private int _written;
 
     private FunctionGenerator(UnitPlan unit, FunctionPlan plan)
     {
@@ -77,11 +81,17 @@ internal sealed partial class FunctionGenerator
     {
         var generator = new FunctionGenerator(unit, plan);
         generator.Begin();
+        if (plan.CallsForgotten && unit.Random.Coin())
+            generator.CallForgotten();
         generator.Block(plan.Statements, depth: 0);
+        if (plan.CallsForgotten)
+            generator.CallForgotten();
         generator.End();
         int chain = (Math.Max(plan.StackSize, 1) + 31 & ~31) + generator._calleeStack;
         unit.Signatures.Add(new FunctionSignature(plan.Index, plan.Parameters, generator._cost + 1, chain, generator._deepestCallee + 1));
-        return generator._builder.Build(plan.Name, plan.Place);
+        TestFunction function = generator._builder.Build(plan.Name, plan.Place, out IReadOnlyList<int> choices);
+        unit.Choices.Add(choices);
+        return function;
     }
 
     // Some 8-byte slots of the frame hold whole registers, also pointers; the other bytes are for numbers of every width.
@@ -111,6 +121,10 @@ internal sealed partial class FunctionGenerator
             throw new InvalidOperationException("generates code that is not reached");
         _builder.Emit(slot);
         _cost += _multiplier;
+        if ((slot.Opcode & 7) is 1 or 4 or 7)
+            _written = slot.Dst;
+        else if ((slot.Opcode & 0xe7) == 0xc3 && (slot.Imm & 1) != 0)
+            _written = slot.Imm == 0xf1 ? 0 : slot.Src;
     }
 
     private void Emit(ReadOnlySpan<Slot> slots)
@@ -146,6 +160,8 @@ internal sealed partial class FunctionGenerator
             }
         }
 
+        if (_unit.IsChain && _unit.Signatures.Count > 0)
+            CallSubprogram(_unit.Signatures[^1]);
         if (_style.FillsRegisters)
         {
             for (int r = 0; r <= 9; r++)
@@ -171,11 +187,13 @@ internal sealed partial class FunctionGenerator
         int first = _pending.Count;
         for (int i = 0; i < statements && _builder.Count < _plan.MaxSlots; i++)
         {
-            if (_pending.Count > first && (!IsReachable || _random.Chance(20)))
+            if (_pending.Count > first && (!IsReachable || _random.Chance(60)))
                 BindPending(_random.Between(first, _pending.Count - 1));
             if (!IsReachable)
                 break;
             Statement(depth);
+            if (IsReachable && State.Registers[_written].IsScalar && _random.Chance(_style.PercentSunk))
+                Sink(_written);
         }
 
         while (_pending.Count > first)
@@ -217,10 +235,10 @@ internal sealed partial class FunctionGenerator
             case 7:
                 Idiom();
                 break;
-            case 8 when depth < 5:
+            case 8 when depth < 4:
                 Conditional(depth);
                 break;
-            case 9 when depth < 4:
+            case 9 when depth < 3:
                 Loop(depth);
                 break;
             case 10:
@@ -229,7 +247,7 @@ internal sealed partial class FunctionGenerator
             case 11:
                 ForwardJump();
                 break;
-            case 12 when depth < 4:
+            case 12 when depth < 3:
                 Ladder(depth);
                 break;
             case 13:
@@ -238,6 +256,16 @@ internal sealed partial class FunctionGenerator
             default:
                 Arithmetic();
                 break;
+        }
+    }
+
+    /// <summary>Subprograms that nothing has called yet are called.</summary>
+    private void CallForgotten()
+    {
+        foreach (FunctionSignature signature in _unit.Signatures)
+        {
+            if (IsReachable && !_unit.Called.Contains(signature.Index) && CanCall())
+                CallSubprogram(signature);
         }
     }
 
@@ -299,6 +327,28 @@ internal sealed partial class FunctionGenerator
         }
     }
 
+    /// <summary>What was just computed becomes part of the result, before something overwrites it.</summary>
+    private void Sink(int r)
+    {
+        int to = Array.FindIndex(State.Registers, v => v.IsPointer && !v.IsReadOnly && v.Low <= 0 && v.High >= 8);
+        switch (_random.Next(5))
+        {
+            case 0 or 1 when to >= 0:
+                Emit(Slot.Store(8, to, 8 * _random.Next(State.Registers[to].High / 8), r));
+                break;
+            case 2:
+                int t = Destination(r);
+                _builder.EmitReference(Slot.LoadImmediate64(t, 0)[0], SlotReferenceKind.Variable, UnitPlan.Log, 8 * _random.Next(UnitPlan.LogWords));
+                State.Registers[t] = Value.Unknown;
+                Emit(_random.Coin() ? Slot.Atomic(8, 0x00, t, 0, r) : Slot.Store(8, t, 0, r));
+                break;
+            default:
+                int sum = FreeScalar(r);
+                Emit([Slot.AluImm(Mul, true, sum, _random.Pick(3, 5, -7, 31, 1_000_003)), _random.Coin() ? Slot.Add(sum, r) : Slot.Alu(Xor, true, sum, r)]);
+                break;
+        }
+    }
+
     // ---- registers
 
     private bool IsFree(int r) => _pinned[r] == 0;
@@ -306,7 +356,7 @@ internal sealed partial class FunctionGenerator
     /// <summary>A register to write to.</summary>
     private int Destination(int except = -1, int except2 = -1)
     {
-        for (int attempt = 0; ; attempt++)
+        for (int attempt = 0; attempt < 1_000; attempt++)
         {
             int r = _random.Next(10);
             if (!IsFree(r) || r == except || r == except2)
@@ -315,7 +365,26 @@ internal sealed partial class FunctionGenerator
                 continue;
             if (attempt < 20 && State.Registers[r].IsPointer && !_random.Chance(15))
                 continue;
+            Rescue(r, except, except2);
             return r;
+        }
+
+        throw new InvalidOperationException("no register is free");
+    }
+
+    /// <summary>A number that is about to be overwritten goes into another first in part of the cases: what it was shall matter to the result.</summary>
+    private void Rescue(int r, int except, int except2)
+    {
+        if (!State.Registers[r].IsScalar || !_random.Chance(45))
+            return;
+        int start = _random.Next(10);
+        for (int i = 0; i < 10; i++)
+        {
+            int to = (start + i) % 10;
+            if (to == r || to == except || to == except2 || !IsFree(to) || !State.Registers[to].IsScalar)
+                continue;
+            Emit(Slot.Alu(_random.Pick(Add, Xor, Sub), true, to, r));
+            return;
         }
     }
 

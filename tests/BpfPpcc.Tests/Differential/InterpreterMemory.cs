@@ -56,6 +56,7 @@ public sealed class MemoryRegion
 public sealed class InterpreterMemory(bool isBigEndian = false, uint slide = 0)
 {
     private const int SliceBits = 32;
+    private readonly ulong _firstSlice = slide == 0 ? 1UL : 0x4000;
     private readonly List<MemoryRegion> _regions = [];
 
     /// <summary>Reading a stack byte that was never written is a fault.</summary>
@@ -67,7 +68,7 @@ public sealed class InterpreterMemory(bool isBigEndian = false, uint slide = 0)
 
     private MemoryRegion AddRegion(string name, byte[] bytes, bool isWritable, bool isStack)
     {
-        ulong address = ((ulong)(_regions.Count + 1) << SliceBits) + 0x1000_0000 + (slide & 0x0fff_fff0);
+        ulong address = ((_firstSlice + (ulong)_regions.Count) << SliceBits) + 0x1000_0000 + (slide & 0x0fff_fff0);
         var region = new MemoryRegion(name, address, bytes, isWritable, isStack);
         _regions.Add(region);
         return region;
@@ -79,7 +80,7 @@ public sealed class InterpreterMemory(bool isBigEndian = false, uint slide = 0)
     /// <summary>The region that holds an address, or null. The end address of a region belongs to it here: it may be computed.</summary>
     public MemoryRegion? RegionOf(ulong address)
     {
-        ulong index = (address >> SliceBits) - 1;
+        ulong index = (address >> SliceBits) - _firstSlice;
         if (index >= (ulong)_regions.Count)
             return null;
         MemoryRegion region = _regions[(int)index];
@@ -131,7 +132,7 @@ public sealed class InterpreterMemory(bool isBigEndian = false, uint slide = 0)
 
     private MemoryRegion Check(ulong address, int size, bool isStore, out int offset)
     {
-        ulong index = (address >> SliceBits) - 1;
+        ulong index = (address >> SliceBits) - _firstSlice;
         if (index >= (ulong)_regions.Count)
             throw new BpfFaultException($"{(isStore ? "store to" : "load from")} 0x{address:x}, which is no memory");
         MemoryRegion region = _regions[(int)index];

@@ -21,6 +21,9 @@ internal sealed record GeneratorStyle
     /// <summary>Numbers in r1 to r5 that are saved over calls.</summary>
     public required int PercentSaved { get; init; }
 
+    /// <summary>Statements whose value goes into the result at once.</summary>
+    public required int PercentSunk { get; init; }
+
     public required bool FillsRegisters { get; init; }
 
     public required bool FillsStack { get; init; }
@@ -51,8 +54,9 @@ internal sealed record GeneratorStyle
             PercentImmediate = random.Pick(50, 50, 20, 85),
             PercentStack = random.Pick(40, 40, 80, 10),
             PercentSaved = random.Pick(30, 80, 0),
+            PercentSunk = random.Pick(60, 60, 35, 10),
             FillsRegisters = random.Chance(25),
-            FillsStack = random.Chance(20),
+            FillsStack = random.Chance(12),
             BlockLength = random.Pick(3, 5, 8, 12),
             LongestLoop = random.Pick(8, 16, 60),
         };
@@ -65,6 +69,11 @@ internal sealed class UnitPlan(Prng random, Coverage shape)
     public Prng Random { get; } = random;
 
     public Coverage Shape { get; } = shape;
+
+    /// <summary>Index of the variable that takes what programs compute on their way.</summary>
+    public const int Log = 0;
+
+    public const int LogWords = 16;
 
     public required int MemoryLength { get; init; }
 
@@ -81,7 +90,17 @@ internal sealed class UnitPlan(Prng random, Coverage shape)
     /// <summary>Subprograms that are finished, so that others may call them.</summary>
     public List<FunctionSignature> Signatures { get; } = [];
 
-    public int DeepestChain { get; set; } = 8;
+    /// <summary>By function: slots of the conditional jumps that may be negated.</summary>
+    public List<IReadOnlyList<int>> Choices { get; } = [];
+
+    /// <summary>Indices of the subprograms that have a call site.</summary>
+    public HashSet<int> Called { get; } = [];
+
+    /// <summary>Frames that calls may stack up.</summary>
+    public int DeepestChain { get; } = 8;
+
+    /// <summary>Each subprogram calls the one before it.</summary>
+    public required bool IsChain { get; init; }
 
     public required int PercentCallsByRegister { get; init; }
 }
@@ -95,15 +114,18 @@ public static class ProgramGenerator
     public static TestUnit Generate(ulong seed, Coverage? shape = null)
     {
         var random = new Prng(seed * 0x2545_f491_4f6c_dd1d + 1);
+        if (seed % 1_500 == 7)
+            return ExhaustMayGoto(seed, random);
         var unit = new UnitPlan(random, shape ?? new Coverage())
         {
             MemoryLength = random.Pick(64, 64, 128, 256),
+            IsChain = random.Chance(4),
             PercentCallsByRegister = random.Chance(15) ? 25 : 0,
         };
         MakeData(unit);
         bool makesTailCalls = unit.ProgramArrayMap >= 0;
         var functions = new List<TestFunction>();
-        int subprograms = random.Pick(0, 0, 0, 1, 1, 2, 3, 5);
+        int subprograms = unit.IsChain ? 7 : random.Pick(0, 0, 0, 1, 1, 2, 3, 5);
         for (int i = 0; i < subprograms; i++)
             functions.Add(MakeSubprogram(unit, functions.Count, makesTailCalls));
         int programs = makesTailCalls ? random.Between(1, 4) : 1;
@@ -111,7 +133,7 @@ public static class ProgramGenerator
         List<FunctionSignature> callable = [.. unit.Signatures];
         for (int i = 0; i < programs; i++)
         {
-            functions.Add(MakeProgram(unit, functions.Count, makesTailCalls));
+            functions.Add(MakeProgram(unit, functions.Count, makesTailCalls, isLast: i == programs - 1));
             // Programs are not called, only their subprograms.
             unit.Signatures.Clear();
             unit.Signatures.AddRange(callable);
@@ -119,22 +141,85 @@ public static class ProgramGenerator
 
         if (makesTailCalls)
             FillProgramArray(unit, firstProgram, programs);
-        var result = new TestUnit
+        TestUnit result = new()
         {
             Name = $"seed {seed}",
             Functions = functions,
             Maps = unit.Maps,
             Variables = unit.Variables,
             Entry = functions.Count - 1,
-            Inputs = [.. Enumerable.Range(0, random.Between(1, 3)).Select(_ => MakeInput(unit, functions[^1].Place == FunctionPlace.Program))],
+            Inputs = [.. Enumerable.Range(0, random.Between(3, 6)).Select(_ => MakeInput(unit, functions[^1].Place == FunctionPlace.Program))],
         };
+        result = OpenUp(result, unit);
         CountShape(result, unit.Shape);
         return result;
+    }
+
+    /// <summary>
+    /// Where a condition keeps the inputs off a part of the program, it is negated: without that half of all code would never run.
+    /// </summary>
+    private static TestUnit OpenUp(TestUnit unit, UnitPlan plan)
+    {
+        int best = -1;
+        TestUnit bestUnit = unit;
+        for (int round = 0; round < 7; round++)
+        {
+            var interpreter = new UnitInterpreter(unit);
+            foreach (TestInput input in unit.Inputs)
+                interpreter.Run(input);
+            int reached = interpreter.Executed.Count(static e => e);
+            if (reached > best)
+                (best, bestUnit) = (reached, unit);
+            if (best > interpreter.Executed.Length * 9 / 10)
+                break;
+            unit = Negated(bestUnit, plan, interpreter.Executed);
+        }
+
+        return bestUnit;
+    }
+
+    private static TestUnit Negated(TestUnit unit, UnitPlan plan, bool[] isReached)
+    {
+        var functions = new List<TestFunction>();
+        int start = 0;
+        for (int f = 0; f < unit.Functions.Count; f++)
+        {
+            Slot[] slots = [.. unit.Functions[f].Slots];
+            foreach (int i in plan.Choices[f])
+            {
+                bool isOneSided = isReached[start + i] && (!isReached[start + i + 1] || !isReached[start + i + 1 + slots[i].Offset]);
+                if (isOneSided && plan.Random.Coin())
+                    slots[i] = slots[i].Negated();
+            }
+
+            start += slots.Length;
+            functions.Add(new TestFunction { Name = unit.Functions[f].Name, Place = unit.Functions[f].Place, Slots = slots, References = unit.Functions[f].References });
+        }
+
+        return new TestUnit { Name = unit.Name, Functions = functions, Maps = unit.Maps, Variables = unit.Variables, Entry = unit.Entry, Inputs = unit.Inputs };
+    }
+
+    /// <summary>A loop that only may_goto ends: it takes millions of steps, so there are few.</summary>
+    private static TestUnit ExhaustMayGoto(ulong seed, Prng random)
+    {
+        int r = random.Between(1, 9);
+        Slot[] slots =
+        [
+            Slot.MovImm(0, random.Next(1000)), Slot.MovImm(r, random.Immediate()),
+            Slot.MayGoto(3), Slot.AddImm(0, random.Between(1, 9)), Slot.Alu(0xa, random.Coin(), 0, r), Slot.Goto(-4), Slot.Exit,
+        ];
+        return new TestUnit
+        {
+            Name = $"seed {seed}",
+            Functions = [new TestFunction { Name = "p0", Place = FunctionPlace.Program, Slots = slots }],
+            Inputs = [new TestInput(new byte[16], 16)],
+        };
     }
 
     private static void MakeData(UnitPlan unit)
     {
         Prng random = unit.Random;
+        unit.Variables.Add(new TestVariable { Name = "log", Contents = new byte[8 * UnitPlan.LogWords] });
         unit.Variables.Add(new TestVariable { Name = "bss", Contents = new byte[8 * random.Between(8, 16)] });
         if (random.Chance(50))
             unit.Variables.Add(new TestVariable { Name = "data", Contents = Bytes(random, 8 * random.Between(8, 16)) });
@@ -166,21 +251,23 @@ public static class ProgramGenerator
         while (parameters.Count < count)
             parameters.Add(new Parameter(random.Chance(30) ? random.Pick(8, 16, 32, 64) : 0));
         GeneratorStyle style = GeneratorStyle.Random(random);
+        if (makesTailCalls)
+            style.Weights[10] += 15;
         return FunctionGenerator.Generate(unit, new FunctionPlan
         {
             Index = index,
             Name = $"f{index}",
             Place = random.Chance(70) ? FunctionPlace.Static : FunctionPlace.Global,
             Parameters = parameters,
-            StackSize = random.Pick(0, 0, 8, 16, 32, 64, 96),
-            Statements = random.Pick(2, 4, 8, 15),
+            StackSize = unit.IsChain ? random.Pick(0, 8, 32) : random.Pick(0, 0, 8, 16, 32, 64, 96),
+            Statements = random.Pick(2, 3, 5, 10),
             MaxSlots = 400,
             CostLimit = makesTailCalls ? 800 : 6_000,
             Style = style with { FillsStack = style.FillsStack && random.Coin() },
         });
     }
 
-    private static TestFunction MakeProgram(UnitPlan unit, int index, bool makesTailCalls)
+    private static TestFunction MakeProgram(UnitPlan unit, int index, bool makesTailCalls, bool isLast)
     {
         Prng random = unit.Random;
         bool isGlobal = !makesTailCalls && random.Chance(15);
@@ -189,8 +276,10 @@ public static class ProgramGenerator
             parameters.Add(new Parameter(0));
         if (isGlobal)
             parameters.AddRange([new Parameter(0), new Parameter(0), new Parameter(0)]);
-        int size = makesTailCalls ? random.Weighted([60, 40]) : random.Weighted([20, 120, 70, 6, 2]);
+        int size = makesTailCalls ? random.Weighted([60, 40]) : random.Weighted([20, 120, 70, 4, 1]);
         GeneratorStyle style = GeneratorStyle.Random(random);
+        if (makesTailCalls)
+            style.Weights[10] += 10;
         if (size == 4)
             style = style with { HugeBlocks = random.Between(9_000, 12_000) };
         int stack = random.Pick(0, 8, 16, 48, 64, 128, 256, 512);
@@ -202,10 +291,11 @@ public static class ProgramGenerator
             Place = isGlobal ? FunctionPlace.Global : FunctionPlace.Program,
             Parameters = parameters,
             StackSize = random.Chance(80) ? Math.Min(stack, room / 32 * 32) : stack,
-            Statements = size switch { 0 => random.Between(1, 6), 1 => random.Between(6, 25), 2 => random.Between(20, 60), 3 => random.Between(200, 600), _ => 12 },
+            Statements = size switch { 0 => random.Between(1, 6), 1 => random.Between(4, 14), 2 => random.Between(12, 40), 3 => random.Between(150, 500), _ => 12 },
             MaxSlots = size switch { 3 => 6_000, 4 => 45_000, _ => 1_500 },
             CostLimit = makesTailCalls ? 3_000 : size == 4 ? 200_000 : 60_000,
             Style = style,
+            CallsForgotten = isLast,
         });
     }
 

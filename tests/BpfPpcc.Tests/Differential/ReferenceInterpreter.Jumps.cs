@@ -83,9 +83,13 @@ public sealed partial class ReferenceInterpreter
     private int MayGoto(int slot, in Decoded i)
     {
         Frame frame = _frames[^1];
-        Observed?.CountBranch(i.Opcode, frame.MayGoto == 0);
         if (frame.MayGoto == 0)
+        {
+            Coverage?.CountBranch(i.Opcode, isTaken: true);
             return slot + 1 + i.Offset;
+        }
+
+        Observed?.CountBranch(i.Opcode, isTaken: false);
         frame.MayGoto--;
         return slot + 1;
     }

@@ -62,6 +62,9 @@ public sealed partial class ReferenceInterpreter
 
     public HelperCall? Helper { get; init; }
 
+    /// <summary>How many of r1 to r5 a helper reads; they must have been written.</summary>
+    public Func<int, int>? HelperArity { get; init; }
+
     public PacketLoad? Packet { get; init; }
 
     /// <summary>The prog array at an address, or null.</summary>
@@ -232,6 +235,8 @@ public sealed partial class ReferenceInterpreter
             throw new BpfFaultException($"helper {id}");
         NoteEscapes("helper");
         Observed?.Count("call: helper");
+        for (int r = 1; r <= (HelperArity?.Invoke(id) ?? 0); r++)
+            Read(r);
         ulong result = Helper(id, _r.AsSpan(1, 5));
         for (int r = 1; r <= 5; r++)
             Forget(r);

@@ -43,7 +43,7 @@ public sealed class UnitInterpreter
         MemoryRegion context = memory.Add("context", bytes);
         MemoryRegion[] variables = [.. _unit.Variables.Select(v => memory.Add(v.IsReadOnly ? "read-only variable" : "variable", [.. v.Contents], !v.IsReadOnly))];
         MemoryRegion[] maps = [.. _unit.Maps.Select(m => memory.Add("map", new byte[128], isWritable: false))];
-        MemoryRegion[] elements = [.. _unit.Maps.Select(m => memory.Add("map value", Strided(m)))];
+        MemoryRegion[] elements = [.. _unit.Maps.Select(m => memory.Add("map value", m.Strided()))];
 
         byte[] code = Link(variables, maps);
         var interpreter = new ReferenceInterpreter(code, memory)
@@ -51,6 +51,7 @@ public sealed class UnitInterpreter
             Coverage = coverage,
             StepLimit = StepLimit,
             Helper = (id, arguments) => CallHelper(id, arguments, memory, maps, elements),
+            HelperArity = TestHelpers.Arity,
             ProgramArrayAt = address => ArrayAt(address, maps),
             Packet = (offset, size) => TestHelpers.LoadPacket(bytes, offset, size),
         };
@@ -67,19 +68,21 @@ public sealed class UnitInterpreter
             [.. _unit.Maps.Index().Where(static m => m.Item.Programs is null).Select(m => elements[m.Index].Bytes)]);
     }
 
-    /// <summary>The elements of an array map at their stride; of a prog array nothing.</summary>
-    public static byte[] Strided(TestMap map)
+    /// <summary>Counts the slots that ran in any run.</summary>
+    public void CountSlots(Coverage coverage)
     {
-        if (map.Programs is not null)
-            return [];
-        int stride = Stride(map);
-        var bytes = new byte[stride * map.MaxEntries];
-        for (int i = 0; i < map.MaxEntries && (i + 1) * map.ValueSize <= map.Contents.Length; i++)
-            map.Contents.AsSpan(i * map.ValueSize, map.ValueSize).CopyTo(bytes.AsSpan(i * stride));
-        return bytes;
+        int at = 0;
+        foreach (TestFunction function in _unit.Functions)
+        {
+            foreach (Slot slot in function.Slots)
+            {
+                if (Executed[at++])
+                    coverage.CountSlot(slot);
+                else if (slot.Opcode != 0)
+                    coverage.Count("slots that never ran");
+            }
+        }
     }
-
-    private static int Stride(TestMap map) => map.ValueSize + 7 & ~7;
 
     private byte[] Link(MemoryRegion[] variables, MemoryRegion[] maps)
     {
@@ -140,7 +143,7 @@ public sealed class UnitInterpreter
                     throw new BpfFaultException("r1 is no array map");
                 var key = (uint)memory.Load(a[1], 4);
                 bool isInside = key < (uint)_unit.Maps[map].MaxEntries;
-                ulong element = elements[map].Address + key * (ulong)Stride(_unit.Maps[map]);
+                ulong element = elements[map].Address + key * (ulong)_unit.Maps[map].Stride;
                 if (id == 1)
                     return isInside ? element : 0;
                 for (int i = 0; i < _unit.Maps[map].ValueSize && isInside; i++)
@@ -156,6 +159,16 @@ public sealed class UnitInterpreter
 public static class TestHelpers
 {
     public const int Mix1 = 900, Mix2 = 901, Mix3 = 902, Mix4 = 903, Mix5 = 904, Memory = 905, Clobber = 906, Read8 = 907;
+
+    public static int Arity(int id) => id switch
+    {
+        1 => 2,
+        2 => 4,
+        >= Mix1 and <= Mix5 => id - Mix1 + 1,
+        Memory => 3,
+        Read8 => 1,
+        _ => 0,
+    };
 
     public static ulong Call(int id, ReadOnlySpan<ulong> a, InterpreterMemory memory) => id switch
     {

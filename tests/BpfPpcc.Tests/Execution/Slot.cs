@@ -23,6 +23,26 @@ public readonly record struct Slot(byte Opcode, int Dst, int Src, int Offset, in
 
     public Slot WithJumpOffset(int offset) => Opcode == 0x06 ? this with { Imm = offset } : this with { Offset = offset };
 
+    /// <summary>A conditional jump taken when this one is not; jset has no opposite and stays.</summary>
+    public Slot Negated()
+    {
+        int opposite = (Opcode >> 4) switch
+        {
+            0x1 => 0x5,
+            0x5 => 0x1,
+            0x2 => 0xb,
+            0xb => 0x2,
+            0x3 => 0xa,
+            0xa => 0x3,
+            0x6 => 0xd,
+            0xd => 0x6,
+            0x7 => 0xc,
+            0xc => 0x7,
+            int same => same,
+        };
+        return this with { Opcode = (byte)(opposite << 4 | Opcode & 15) };
+    }
+
     public static Slot Alu(int operation, bool is64, int dst, int src, int offset = 0) =>
         new((byte)(operation << 4 | 8 | (is64 ? 7 : 4)), dst, src, offset, 0);
 

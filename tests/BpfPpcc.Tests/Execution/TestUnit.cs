@@ -71,6 +71,20 @@ public sealed class TestMap
 
     /// <summary>Of a prog array: function index by slot, -1 where it is empty.</summary>
     public int[]? Programs { get; init; }
+
+    /// <summary>Bytes from one element to the next.</summary>
+    public int Stride => ValueSize + 7 & ~7;
+
+    /// <summary>The elements of an array at their stride; of a prog array nothing.</summary>
+    public byte[] Strided()
+    {
+        if (Programs is not null)
+            return [];
+        var bytes = new byte[Stride * MaxEntries];
+        for (int i = 0; i < MaxEntries && (i + 1) * ValueSize <= Contents.Length; i++)
+            Contents.AsSpan(i * ValueSize, ValueSize).CopyTo(bytes.AsSpan(i * Stride));
+        return bytes;
+    }
 }
 
 /// <summary>One run of a unit's entry.</summary>
@@ -116,6 +130,17 @@ public sealed class TestUnit
     public int Entry { get; init; }
 
     public required IReadOnlyList<TestInput> Inputs { get; init; }
+
+    /// <summary>The unit with every slot changed in some way.</summary>
+    public TestUnit WithSlots(Func<Slot, Slot> change) => new()
+    {
+        Name = Name,
+        Functions = [.. Functions.Select(f => new TestFunction { Name = f.Name, Place = f.Place, Slots = [.. f.Slots.Select(change)], References = f.References })],
+        Maps = Maps,
+        Variables = Variables,
+        Entry = Entry,
+        Inputs = Inputs,
+    };
 
     public int SlotCount => Functions.Sum(static f => f.Slots.Count);
 }

@@ -18,7 +18,8 @@ public sealed class MirCheckerTests
 
     private static MachineInstruction Pseudo(MachinePseudo pseudo, params MachineOperand[] operands) => new(pseudo, -1, operands);
 
-    private static MachineInstruction Li(int register, long value = 1) => Pseudo(MachinePseudo.LoadImmediate, Def(R(register)), Immediate(value));
+    private static MachineInstruction Li(int register, long value = 1) =>
+        Pseudo(MachinePseudo.LoadImmediate, Def(R(register)), Immediate(value));
 
     private static MachineInstruction Return(int register) => Pseudo(MachinePseudo.Return, Use(R(register), 3));
 
@@ -192,7 +193,8 @@ public sealed class MirCheckerTests
         AssertInstructionViolates("r3 twice", Pseudo(MachinePseudo.CallExtern, Address(s_symbol, 0), Use(R(0), 3), Use(R(0), 3)));
         AssertInstructionViolates("wants a use in r12", Pseudo(MachinePseudo.CallIndirect, Use(R(0), 11)));
         AssertInstructionViolates("wants two early defs",
-            Pseudo(MachinePseudo.AtomicReadModifyWrite, Def(R(1)), EarlyDef(R(2)), Use(R(0)), Use(R(0)), Immediate(0), Immediate(8), Immediate(0)));
+            Pseudo(MachinePseudo.AtomicReadModifyWrite, Def(R(1)), EarlyDef(R(2)), Use(R(0)), Use(R(0)),
+                Immediate(0), Immediate(8), Immediate(0)));
         AssertInstructionViolates("arguments elsewhere", Pseudo(MachinePseudo.Arguments, Def(R(1), 3)));
         AssertViolates("wants a use in r3", Function([Li(0), Pseudo(MachinePseudo.Return, Use(R(0)))]));
     }

@@ -64,10 +64,11 @@ public sealed class MemoryTests
                 {
                     Check(builder => builder.Return(builder.Load(width, Base(builder, kind), offset, isSigned: false, isOrdered)));
                     Check(builder => builder.Return(builder.Load(width, Base(builder, kind), offset, isSigned: width < 64, isOrdered)));
+                    IrInstruction Load(IrBuilder builder) => builder.Load(width, Base(builder, kind), offset, isSigned: false, isOrdered);
                     if (width > 8)
-                        Check(builder => builder.Return(builder.ByteSwap(width, builder.Load(width, Base(builder, kind), offset, false, isOrdered))));
+                        Check(builder => builder.Return(builder.ByteSwap(width, Load(builder))));
                     if (width < 64)
-                        Check(builder => builder.Return(builder.SignExtend(width, builder.Load(width, Base(builder, kind), offset, false, isOrdered))));
+                        Check(builder => builder.Return(builder.SignExtend(width, Load(builder))));
                 }
             }
         }

@@ -111,7 +111,8 @@ internal sealed class MirInterpreter
             ? BpfStackFromR1 + operand.Value
             : (long)(TestWorld.CountSlot - R1) + operand.Value),
         MachineOperandKind.Symbol => SymbolPart(operand),
-        MachineOperandKind.CrField or MachineOperandKind.CrBit or MachineOperandKind.Block => throw new InvalidOperationException("no value"),
+        MachineOperandKind.CrField or MachineOperandKind.CrBit or MachineOperandKind.Block =>
+            throw new InvalidOperationException("no value"),
     };
 
     private static ulong SymbolPart(MachineOperand operand)

@@ -202,7 +202,11 @@ internal sealed class RandomFunction
         if (choice < 17)
             return MaskOrShift();
         if (choice < 20)
-            return _random.Next(2) == 0 ? _builder.ZeroExtend(8 << _random.Next(3), Pick()) : _builder.SignExtend(8 << _random.Next(3), Pick());
+        {
+            int from = 8 << _random.Next(3);
+            return _random.Next(2) == 0 ? _builder.ZeroExtend(from, Pick()) : _builder.SignExtend(from, Pick());
+        }
+
         switch (choice)
         {
             case 20:
@@ -264,6 +268,8 @@ internal sealed class RandomFunction
         IrInstruction address = Address(out long offset);
         int width = 8 << _random.Next(4);
         IrInstruction load = _builder.Load(width, address, offset, width < 64 && _random.Next(3) == 0, _random.Next(8) == 0);
+        if (_random.Next(4) == 0)
+            _builder.Store(width, address, offset, Of(width));
         return (_random.Next(4), width) switch
         {
             (0, > 8) => _builder.ByteSwap(width, load),

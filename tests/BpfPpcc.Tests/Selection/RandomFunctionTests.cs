@@ -19,7 +19,8 @@ public sealed class RandomFunctionTests
     [InlineData(4)]
     public void Selected_code_does_what_the_function_does(int seed)
     {
-        int scale = int.TryParse(Environment.GetEnvironmentVariable("BPFPPCC_TEST_SCALE"), CultureInfo.InvariantCulture, out int value) ? value : 1;
+        string? text = Environment.GetEnvironmentVariable("BPFPPCC_TEST_SCALE");
+        int scale = int.TryParse(text, CultureInfo.InvariantCulture, out int value) ? value : 1;
         int runs = 0;
         for (int number = 0; number < FunctionsPerSeed * scale; number++)
         {

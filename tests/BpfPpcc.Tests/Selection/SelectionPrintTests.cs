@@ -179,8 +179,12 @@ public sealed class SelectionPrintTests
         ori %v0, %v1, 65535
         return %v0:r3
         """,
-        builder => builder.Binary(IrOpcode.Or, 64, builder.Binary(IrOpcode.Add, 64,
-            builder.Binary(IrOpcode.Multiply, 64, Arg(builder), builder.Constant(12)), builder.Constant(0x123456)), builder.Constant(0xffff)));
+        builder =>
+        {
+            IrInstruction product = builder.Binary(IrOpcode.Multiply, 64, Arg(builder), builder.Constant(12));
+            IrInstruction sum = builder.Binary(IrOpcode.Add, 64, product, builder.Constant(0x123456));
+            return builder.Binary(IrOpcode.Or, 64, sum, builder.Constant(0xffff));
+        });
 
     [Fact]
     public void A_shift_by_a_register_takes_the_count_modulo_the_width() => AssertSelects(
@@ -189,7 +193,8 @@ public sealed class SelectionPrintTests
         sld %v0, %v1, %v2
         return %v0:r3
         """,
-        builder => builder.Binary(IrOpcode.ShiftLeft, 64, Arg(builder), builder.Binary(IrOpcode.And, 64, Arg(builder, 1), builder.Constant(63))));
+        builder => builder.Binary(IrOpcode.ShiftLeft, 64, Arg(builder),
+            builder.Binary(IrOpcode.And, 64, Arg(builder, 1), builder.Constant(63))));
 
     [Fact]
     public void An_unsigned_division_guards_against_zero() => AssertSelects(
@@ -222,7 +227,8 @@ public sealed class SelectionPrintTests
         isel %v0, 0, %v2, cr0.lt
         return %v0:r3
         """,
-        builder => builder.Select(IrCondition.SignedLess, 32, 64, Arg(builder), builder.Constant(-5), builder.Constant(0), Arg(builder, 1)));
+        builder => builder.Select(IrCondition.SignedLess, 32, 64,
+            Arg(builder), builder.Constant(-5), builder.Constant(0), Arg(builder, 1)));
 
     [Fact]
     public void A_call_finds_its_arguments_in_their_registers() => AssertSelectsBlock(
@@ -234,7 +240,8 @@ public sealed class SelectionPrintTests
         """,
         builder => builder.Return(builder.CallExtern(SelectionHarness.Helper,
         [
-            builder.Leaves.SymbolAddress(SelectionHarness.Counters, 0), builder.Leaves.StackAddress(-4), builder.Leaves.Undefined(), Arg(builder, 4),
+            builder.Leaves.SymbolAddress(SelectionHarness.Counters, 0), builder.Leaves.StackAddress(-4), builder.Leaves.Undefined(),
+            Arg(builder, 4),
         ])));
 
     [Fact]

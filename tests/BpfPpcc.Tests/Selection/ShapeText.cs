@@ -3,7 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace BpfPpcc.Tests.Selection;
 
-/// <summary>Machine IR text with its registers numbered in the order in which they occur, so that expectations do not depend on selection's order.</summary>
+/// <summary>
+/// Machine IR text with its registers numbered in the order in which they occur, so that expectations do not depend on selection's order.
+/// </summary>
 internal static partial class ShapeText
 {
     public static string Renumber(string text)

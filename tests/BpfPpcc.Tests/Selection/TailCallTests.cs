@@ -38,7 +38,8 @@ public sealed class TailCallTests
         {
             IrFunction function = TailCall(static builder => builder.Leaves.Argument(1), map);
             MachineFunction selected = SelectionHarness.Select(function);
-            foreach (ulong index in (ulong[])[0, 1, 2, 3, 4, 7, 8, 9, 0xffffffff, 0xffffffff_00000000, 0xffffffff_00000003, 0xffffffff_00000008])
+            ulong[] indices = [0, 1, 2, 3, 4, 7, 8, 9, 0xffffffff, 0xffffffff_00000000, 0xffffffff_00000003, 0xffffffff_00000008];
+            foreach (ulong index in indices)
             {
                 foreach (ulong count in (ulong[])[0, 1, 31, 32, 33])
                 {
@@ -113,7 +114,9 @@ public sealed class TailCallTests
     public void A_subprogram_that_tail_calls_gets_the_count(IrFunctionKind kind, TailCallRole role)
     {
         IrFunction function = SelectionHarness.Build(
-            static builder => builder.Return(builder.CallLocal(SelectionHarness.TailCalling, [builder.Leaves.Argument(0)])), kind, reachesTailCall: true);
+            static builder => builder.Return(builder.CallLocal(SelectionHarness.TailCalling, [builder.Leaves.Argument(0)])),
+            kind,
+            reachesTailCall: true);
         MachineFunction selected = SelectionHarness.Select(function);
         Assert.Equal(role, selected.TailCallRole);
         foreach ((ulong slot, string place) in ((ulong, string)[])[(0, "7fff00001080"), (33, "7fff00001080"), (Shared, "2000001000")])

@@ -5,10 +5,11 @@ internal static class TestValues
 {
     public static readonly long[] Edges =
     [
-        0, 1, 2, 3, 5, 7, 8, 10, 31, 32, 33, 63, 64, 65, 127, 128, 255, 256, 0x7ffe, 0x7fff, 0x8000, 0x8001, 0xfff0, 0xffff, 0x10000, 0x12345,
-        0xff0000, 0xff00ff, 0xffff0000, 0xf000000f, 0x7fff7fff, 0x7fff8000, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe, 0xffffffff,
-        0x1_0000_0000, 0x1_0000_0001, 0x12_3456_789a, 0x00ff_ff00_0000_0000, 0x7fff_ffff_ffff_ffff, unchecked((long)0x8000_0000_0000_0000),
-        unchecked((long)0x8000_0000_0000_0001), unchecked((long)0xffff_ffff_0000_0000), unchecked((long)0xffff_0000_ffff_0000),
+        0, 1, 2, 3, 5, 7, 8, 10, 31, 32, 33, 63, 64, 65, 127, 128, 255, 256, 0x7ffe, 0x7fff, 0x8000, 0x8001, 0xfff0, 0xffff, 0x10000,
+        0x12345, 0xff0000, 0xff00ff, 0xffff0000, 0xf000000f, 0x7fff7fff, 0x7fff8000, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe,
+        0xffffffff, 0x1_0000_0000, 0x1_0000_0001, 0x12_3456_789a, 0x00ff_ff00_0000_0000, 0x7fff_ffff_ffff_ffff,
+        unchecked((long)0x8000_0000_0000_0000), unchecked((long)0x8000_0000_0000_0001),
+        unchecked((long)0xffff_ffff_0000_0000), unchecked((long)0xffff_0000_ffff_0000),
         -1, -2, -3, -5, -7, -8, -16, -127, -128, -129, -255, -256, -0x7fff, -0x8000, -0x8001, -0x10000, -0x10001, -0x7fff8001,
         -0x7fffffff, -0x80000000L, -0x80000001L,
     ];

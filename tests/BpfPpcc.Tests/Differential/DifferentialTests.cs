@@ -1,0 +1,82 @@
+using System.Globalization;
+using BpfPpcc.Tests.Execution;
+using Xunit;
+
+namespace BpfPpcc.Tests.Differential;
+
+/// <summary>
+/// Random programs through the compiler, against the interpreter. BPFPPCC_SEED: the first seed; BPFPPCC_DIFF_COUNT: how many programs;
+/// BPFPPCC_DIFF_LEVELS: optimization levels ("0 2"); BPFPPCC_DIFF_OUTPUT: the folder for failing programs, shrunk, as cases.
+/// </summary>
+public sealed class DifferentialTests
+{
+    private const int BatchSize = 200;
+    private const int ReportedDifferences = 3;
+
+    private static readonly DifferentialTester Tester = new(static (IReadOnlyList<TestUnit> units, int level, out string errors) =>
+        ObjectCompiler.Compile(BpfObjectWriter.Write(units), level, "units", symbolPrefix: "", out errors));
+
+    [Fact]
+    public void Compiled_code_does_what_the_interpreter_says()
+    {
+        TestHost.Require();
+        ulong seed = ulong.Parse(Setting("BPFPPCC_SEED", "1"), CultureInfo.InvariantCulture);
+        int count = int.Parse(Setting("BPFPPCC_DIFF_COUNT", "2000"), CultureInfo.InvariantCulture);
+        int[] levels = [.. Setting("BPFPPCC_DIFF_LEVELS", "0 2").Split(' ').Select(static l => int.Parse(l, CultureInfo.InvariantCulture))];
+
+        var coverage = new Coverage();
+        var differences = new List<Difference>();
+        int done = 0;
+        Parallel.ForEach(
+            Enumerable.Range(0, (count + BatchSize - 1) / BatchSize),
+            new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount },
+            (batch, state) =>
+            {
+                var own = new Coverage();
+                int size = Math.Min(BatchSize, count - batch * BatchSize);
+                IReadOnlyList<Difference> found = Tester.TestSeeds(seed + (ulong)(batch * BatchSize), size, levels, own);
+                lock (differences)
+                {
+                    coverage.Add(own);
+                    differences.AddRange(found);
+                    done += size;
+                    if (done / 10_000 != (done - size) / 10_000)
+                        Console.WriteLine($"{done} of {count} programs, {differences.Count} differences");
+                    if (differences.Count > 50)
+                        state.Stop();
+                }
+            });
+
+        string report = coverage.Report();
+        Console.WriteLine($"programs {done}, seeds from {seed}, levels {string.Join(' ', levels)}, differences {differences.Count}\n{report}");
+        if (differences.Count > 0)
+            Assert.Fail(Explain(differences));
+        if (count >= 2_000)
+            Assert.Empty(RequiredCoverage.Missing(coverage));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    public void Compiled_code_is_right_at_the_edges(int level)
+    {
+        TestHost.Require();
+        IReadOnlyList<Difference> differences = Tester.Test([.. EdgeCases.All().Select(static c => c.Unit)], level);
+        Assert.Empty(differences.Select(static d => $"{d.Unit.Name}: {d.Description}"));
+    }
+
+    private static string Explain(List<Difference> differences)
+    {
+        var lines = new List<string> { $"{differences.Count} differences" };
+        lines.AddRange(differences.Select(static d => $"{d.Unit.Name} -O{d.OptimizationLevel}: {d.Description}"));
+        foreach (Difference difference in differences.DistinctBy(static d => d.Unit.Name).Take(ReportedDifferences))
+        {
+            Difference shrunk = new Shrinker(Tester).Shrink(difference);
+            lines.Add($"{DifferenceReport.Write(shrunk)}\n{DifferenceReport.Text(shrunk)}");
+        }
+
+        return string.Join('\n', lines);
+    }
+
+    private static string Setting(string name, string otherwise) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } given ? given : otherwise;
+}
