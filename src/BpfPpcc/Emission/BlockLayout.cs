@@ -6,7 +6,8 @@ namespace BpfPpcc.Emission;
 /// <summary>
 /// The order in which blocks are written. Traces along the more frequent successor, so that the usual path falls through; where paths
 /// join, the trace waits until all paths that are as frequent have been placed, and the next block in reverse postorder starts a new trace.
-/// Blocks that do nothing but jump are left out, and branches to them go where they lead.
+/// Blocks that do nothing but jump are left out, and branches to them go where they lead. Short blocks that return are repeated in place of
+/// jumps to them, and left out if nothing else leads to them.
 /// </summary>
 internal sealed class BlockLayout
 {
@@ -18,11 +19,13 @@ internal sealed class BlockLayout
     private readonly int[] _reversePostorder;
     private readonly int[] _rank;
     private readonly bool[] _isPlaced;
+    private readonly ReturnBlocks _returns;
 
-    private BlockLayout(MachineFunction function, bool[] isEmpty)
+    private BlockLayout(MachineFunction function, int[] remaining, ReturnBlocks returns)
     {
         _function = function;
-        _forward = ForwardEmptyBlocks(function, isEmpty);
+        _returns = returns;
+        _forward = ForwardEmptyBlocks(function, FindEmptyBlocks(function, remaining));
         _reversePostorder = ReversePostorder(function);
         _rank = new int[function.Blocks.Count];
         for (int i = 0; i < _reversePostorder.Length; i++)
@@ -36,15 +39,23 @@ internal sealed class BlockLayout
     /// <summary>The block that a branch to <paramref name="block"/> goes to.</summary>
     public int Resolve(int block) => _forward[block];
 
-    public static BlockLayout Of(MachineFunction function, Allocation allocation)
+    /// <summary>The block is nothing but a blr, so that a conditional branch to it is a conditional return.</summary>
+    public bool IsPlainReturn(int block) => _returns.IsPlain(block);
+
+    /// <summary>A jump to the block is better the block itself.</summary>
+    public bool IsRepeated(int block) => _returns.IsShort(block);
+
+    public static BlockLayout Of(MachineFunction function, Allocation allocation, FrameLayout frame)
     {
-        var layout = new BlockLayout(function, FindEmptyBlocks(function, allocation));
+        int[] remaining = CountInstructions(function, allocation);
+        var layout = new BlockLayout(function, remaining, new ReturnBlocks(function, remaining, frame));
+        layout.LeaveOutRepeated();
         layout.Place();
         return layout;
     }
 
-    /// <summary>Blocks of which only the jump at the end is left after allocation.</summary>
-    private static bool[] FindEmptyBlocks(MachineFunction function, Allocation allocation)
+    /// <summary>By block: instructions and edits that are left after allocation, the terminator among them.</summary>
+    private static int[] CountInstructions(MachineFunction function, Allocation allocation)
     {
         var remaining = new int[function.Blocks.Count];
         foreach (MachineBlock block in function.Blocks)
@@ -60,6 +71,12 @@ internal sealed class BlockLayout
             remaining[block]--;
         foreach (AllocationEdit edit in allocation.Edits)
             remaining[edit.Block]++;
+        return remaining;
+    }
+
+    /// <summary>Blocks of which only the jump at the end is left after allocation.</summary>
+    private static bool[] FindEmptyBlocks(MachineFunction function, int[] remaining)
+    {
         var isEmpty = new bool[remaining.Length];
         for (int i = 1; i < remaining.Length; i++)
             isEmpty[i] = remaining[i] == 1 && function.Blocks[i].Terminator.Pseudo == MachinePseudo.Jump;
@@ -129,6 +146,23 @@ internal sealed class BlockLayout
         bool isSwapped = block.Successors.Count == 2
             && blocks[block.Successors[0].Target].Frequency > blocks[block.Successors[1].Target].Frequency;
         return block.Successors[isSwapped ? 1 - index : index].Target;
+    }
+
+    /// <summary>Return blocks that only jumps lead to, or conditional returns, are not needed in a place of their own.</summary>
+    private void LeaveOutRepeated()
+    {
+        var isNeeded = new bool[_forward.Length];
+        isNeeded[0] = true;
+        foreach (MachineBlock block in _function.Blocks)
+        {
+            if (block.Successors.Count < 2)
+                continue;
+            foreach (MachineEdge edge in block.Successors)
+                isNeeded[_forward[edge.Target]] |= !_returns.IsPlain(_forward[edge.Target]);
+        }
+
+        for (int block = 0; block < isNeeded.Length; block++)
+            _isPlaced[block] = !isNeeded[block] && _returns.IsShort(block);
     }
 
     private void Place()

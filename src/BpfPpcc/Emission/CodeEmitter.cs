@@ -34,7 +34,7 @@ public sealed class CodeEmitter
         _target = target;
         _frame = FrameLayout.Of(function, allocation, target);
         _frameCode = new FrameCode(_frame, _code);
-        _layout = BlockLayout.Of(function, allocation);
+        _layout = BlockLayout.Of(function, allocation, _frame);
         _instructions = new InstructionEmission(_frame, _code);
         _pseudos = new PseudoExpansion(_code, target);
         _blockWords = new int[function.Blocks.Count];
@@ -77,12 +77,17 @@ public sealed class CodeEmitter
 
     private void WriteBlock(int index, int next)
     {
+        _blockWords[index] = _code.Count;
+        _frameCode.ResumeBody();
+        WriteInstructions(index, next);
+    }
+
+    private void WriteInstructions(int index, int next)
+    {
         MachineBlock block = _function.Blocks[index];
         Gpr[][] gprs = _allocation.OperandGprs[index];
         int edit = _firstEdit[index], editEnd = _firstEdit[index + 1];
         int deleted = _firstDeleted[index], deletedEnd = _firstDeleted[index + 1];
-        _blockWords[index] = _code.Count;
-        _frameCode.ResumeBody();
         for (int i = 0; i < block.Instructions.Count; i++)
         {
             MachineInstruction instruction = block.Instructions[i];
@@ -139,6 +144,9 @@ public sealed class CodeEmitter
             case MachinePseudo.Branch:
                 WriteBranch(terminator, next);
                 break;
+            case MachinePseudo.BranchOnCount:
+                WriteCountBranch(terminator, next);
+                break;
             case MachinePseudo.Return:
                 _frameCode.WriteReturn();
                 break;
@@ -150,14 +158,20 @@ public sealed class CodeEmitter
                 break;
             case MachinePseudo.None or MachinePseudo.LoadImmediate or MachinePseudo.LoadAddress or MachinePseudo.LoadExternAddress
                 or MachinePseudo.Copy or MachinePseudo.Arguments or MachinePseudo.CallExtern or MachinePseudo.CallLocal
-                or MachinePseudo.CallIndirect or MachinePseudo.AtomicReadModifyWrite or MachinePseudo.AtomicCompareExchange:
+                or MachinePseudo.CallIndirect or MachinePseudo.AtomicReadModifyWrite or MachinePseudo.AtomicCompareExchange
+                or MachinePseudo.SetCount:
                 throw new InvalidOperationException($"{terminator.Pseudo} is no terminator");
         }
     }
 
+    /// <summary>A jump to a return block is that block again, as its code is no longer than the jump or little more.</summary>
     private void WriteJump(int target, int next)
     {
-        if (target != next)
+        if (target == next)
+            return;
+        if (_layout.IsRepeated(target))
+            WriteInstructions(target, next);
+        else
             _code.Jump(target);
     }
 
@@ -173,8 +187,33 @@ public sealed class CodeEmitter
             ifSet = !ifSet;
         }
 
-        if (taken != other)
-            _code.Branch(taken, ifSet ? BranchOptions.IfTrue : BranchOptions.IfFalse, bit);
+        else if (taken != other && other != next && _layout.IsPlainReturn(taken) && !_layout.IsPlainReturn(other))
+        {
+            // The return stands behind the branch, so that the way on costs one instruction.
+            (taken, other) = (other, taken);
+            ifSet = !ifSet;
+        }
+
+        int options = ifSet ? BranchOptions.IfTrue : BranchOptions.IfFalse;
+        if (taken != other && _layout.IsPlainReturn(taken))
+            _code.Emit(Ppc64Opcode.Bclr, options, bit);
+        else if (taken != other)
+            _code.Branch(taken, options, bit);
+        WriteJump(other, next);
+    }
+
+    /// <summary>bdnz, or bdz where the loop goes on behind it.</summary>
+    private void WriteCountBranch(MachineInstruction branch, int next)
+    {
+        int stay = _layout.Resolve(branch.Operands[0].Number);
+        int leave = _layout.Resolve(branch.Operands[1].Number);
+        (int taken, int other, int options) = stay == next
+            ? (leave, stay, BranchOptions.DecrementZero)
+            : (stay, leave, BranchOptions.DecrementNonZero);
+        if (_layout.IsPlainReturn(taken))
+            _code.Emit(Ppc64Opcode.Bclr, options, 0);
+        else
+            _code.Branch(taken, options, 0);
         WriteJump(other, next);
     }
 

@@ -33,6 +33,9 @@ internal sealed class FrameLayout
 
     public bool SavesLinkRegister { get; }
 
+    /// <summary>A return is a blr and nothing else.</summary>
+    public bool HasPlainReturn => Size == 0 && SavedRegisters.Length == 0 && !SavesLinkRegister;
+
     /// <summary>Callee-saved registers to keep, ascending.</summary>
     public Gpr[] SavedRegisters { get; }
 

@@ -56,8 +56,11 @@ internal sealed class PseudoExpansion(CodeBuffer code, TargetDescription target)
             case MachinePseudo.AtomicCompareExchange:
                 WriteCompareExchange(gprs[0], gprs[1], gprs[2], gprs[3], operands[4].Value == 8);
                 break;
-            case MachinePseudo.None or MachinePseudo.Jump or MachinePseudo.Branch or MachinePseudo.Return or MachinePseudo.TailCallJump
-                or MachinePseudo.Unreachable:
+            case MachinePseudo.SetCount:
+                _code.Emit(Ppc64Opcode.Mtctr, gprs[0].Number);
+                break;
+            case MachinePseudo.None or MachinePseudo.Jump or MachinePseudo.Branch or MachinePseudo.BranchOnCount or MachinePseudo.Return
+                or MachinePseudo.TailCallJump or MachinePseudo.Unreachable:
                 throw new InvalidOperationException($"{instruction.Pseudo} is not expanded here");
         }
     }

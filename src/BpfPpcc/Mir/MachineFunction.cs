@@ -44,7 +44,7 @@ public sealed record MachineEdge(int Target, VirtualRegister[] Arguments);
 /// A function in PPC64 instructions on virtual registers: SSA with block parameters. Invariants (see the checker): every block is
 /// reachable and ends with one terminator; an edge from a block with several successors leads to a block with one predecessor or without
 /// parameters (critical edges that carry values are split); a CR field is defined and used within one block with no other definition of it
-/// and no call in between; block 0 is the entry and has no predecessors. Not changed by register allocation.
+/// and no call in between; CTR is set on every way to a branch on it, with no call in between; block 0 is the entry and has no predecessors. Not changed by register allocation.
 /// </summary>
 public sealed class MachineFunction
 {

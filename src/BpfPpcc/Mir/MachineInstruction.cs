@@ -41,6 +41,9 @@ public enum MachinePseudo : byte
     /// <summary>earlydef old, use address, use expected, use replacement, immediate width (4, 8). Ordered. old is zero-extended for 4 bytes.</summary>
     AtomicCompareExchange,
 
+    /// <summary>use. CTR, for <see cref="BranchOnCount"/>.</summary>
+    SetCount,
+
     // Terminators: the last instruction of every block, and only there.
 
     /// <summary>block.</summary>
@@ -48,6 +51,9 @@ public enum MachinePseudo : byte
 
     /// <summary>CR bit, immediate 1 to branch if set or 0 if clear, block if taken, block if not.</summary>
     Branch,
+
+    /// <summary>block if CTR is not 0 after it was decremented, block if it is.</summary>
+    BranchOnCount,
 
     /// <summary>use fixed to r3.</summary>
     Return,

@@ -40,6 +40,7 @@ public sealed class MirChecker
         checker.CollectDefinitions();
         if (checker._violations.Count == 0)
             checker.CheckUses();
+        checker.CheckCount();
         return checker._violations;
     }
 
@@ -179,6 +180,39 @@ public sealed class MirChecker
                     Report(block, i, flagViolation);
             }
         }
+    }
+
+    /// <summary>CTR is set, and not lost in a call, on every way to a branch on it.</summary>
+    private void CheckCount()
+    {
+        var isLost = new bool[_function.Blocks.Count];
+        isLost[0] = true;
+        var pending = new Stack<MachineBlock>(_function.Blocks);
+        while (pending.TryPop(out MachineBlock? block))
+        {
+            if (!IsCountLostBehind(block, isLost[block.Index]))
+                continue;
+            foreach (MachineEdge edge in block.Successors)
+            {
+                if (isLost[edge.Target])
+                    continue;
+                isLost[edge.Target] = true;
+                pending.Push(_function.Blocks[edge.Target]);
+            }
+        }
+
+        foreach (MachineBlock block in _function.Blocks)
+        {
+            if (block.Terminator.Pseudo == MachinePseudo.BranchOnCount && IsCountLostBehind(block, isLost[block.Index]))
+                Report(block, "a branch on a count that is not set on every way to it");
+        }
+    }
+
+    private static bool IsCountLostBehind(MachineBlock block, bool isLost)
+    {
+        foreach (MachineInstruction instruction in block.Instructions)
+            isLost = instruction.Pseudo != MachinePseudo.SetCount && (isLost || instruction.ClobbersVolatile);
+        return isLost;
     }
 
     // SSA

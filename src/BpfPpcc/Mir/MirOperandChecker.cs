@@ -36,6 +36,9 @@ internal static class MirOperandChecker
                 && operands[1].Kind == MachineOperandKind.Immediate && operands[1].Value is 0 or 1
                 && operands[2].Kind == MachineOperandKind.Block && operands[3].Kind == MachineOperandKind.Block,
                 "wants a CR bit, its state and two blocks"),
+            MachinePseudo.SetCount => Unless(operands.Length == 1 && IsUse(operands[0]), "wants a use"),
+            MachinePseudo.BranchOnCount => Unless(operands.Length == 2 && operands[0].Kind == MachineOperandKind.Block
+                && operands[1].Kind == MachineOperandKind.Block, "wants two blocks"),
             MachinePseudo.Return => Unless(operands.Length == 1 && IsUseIn(operands[0], R3), "wants a use in r3"),
             MachinePseudo.TailCallJump => Unless(operands.Length == 2 && IsUseIn(operands[0], R12) && IsUseIn(operands[1], R3),
                 "wants a use in r12 and one in r3"),

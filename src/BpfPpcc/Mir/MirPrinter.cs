@@ -90,12 +90,12 @@ public sealed class MirPrinter
                 _text.Append(CultureInfo.InvariantCulture, $"atomic-compare-exchange.{instruction.Operands[^1].Value * 8}");
                 Operands(instruction.Operands.AsSpan(0, 4));
                 break;
-            case MachinePseudo.Jump or MachinePseudo.Branch:
+            case MachinePseudo.Jump or MachinePseudo.Branch or MachinePseudo.BranchOnCount:
                 Edges(block, instruction);
                 break;
             case MachinePseudo.LoadImmediate or MachinePseudo.LoadAddress or MachinePseudo.LoadExternAddress or MachinePseudo.Copy
                 or MachinePseudo.Arguments or MachinePseudo.CallExtern or MachinePseudo.CallLocal or MachinePseudo.CallIndirect
-                or MachinePseudo.Return or MachinePseudo.TailCallJump or MachinePseudo.Unreachable:
+                or MachinePseudo.SetCount or MachinePseudo.Return or MachinePseudo.TailCallJump or MachinePseudo.Unreachable:
                 _text.Append(Name(instruction.Pseudo));
                 Operands(instruction.Operands);
                 break;
@@ -115,8 +115,10 @@ public sealed class MirPrinter
         MachinePseudo.CallIndirect => "call-indirect",
         MachinePseudo.AtomicReadModifyWrite => "atomic",
         MachinePseudo.AtomicCompareExchange => "atomic-compare-exchange",
+        MachinePseudo.SetCount => "set-count",
         MachinePseudo.Jump => "jump",
         MachinePseudo.Branch => "branch",
+        MachinePseudo.BranchOnCount => "branch-on-count",
         MachinePseudo.Return => "return",
         MachinePseudo.TailCallJump => "tail-call-jump",
         MachinePseudo.Unreachable => "unreachable",

@@ -35,8 +35,10 @@ public static class BranchOptions
     /// <summary>True if the branch changes CTR.</summary>
     public static bool DecrementsCtr(int options) => (options & 0b00100) == 0;
 
-    /// <summary>The branch on a CR bit that is taken exactly when this one is not, its hint turned round too.</summary>
-    public static int Invert(int options) => options ^ 0b01000 ^ ((options & 0b00010) >> 1);
+    /// <summary>The branch on a CR bit, or on the count, that is taken exactly when this one is not, its hint turned round too.</summary>
+    public static int Invert(int options) => DecrementsCtr(options)
+        ? options ^ 0b00010 ^ ((options & 0b01000) >> 3)
+        : options ^ 0b01000 ^ ((options & 0b00010) >> 1);
 
     /// <summary>The same branch without a hint.</summary>
     public static int WithoutHint(int options) => HintSuffix(options).Length == 0 ? options

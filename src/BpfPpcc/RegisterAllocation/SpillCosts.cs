@@ -131,6 +131,7 @@ internal sealed class SpillCosts(Liveness liveness)
         MachinePseudo.LoadAddress => 2 * InstructionCost,
         MachinePseudo.None or MachinePseudo.Copy or MachinePseudo.Arguments or MachinePseudo.CallExtern or MachinePseudo.CallLocal
             or MachinePseudo.CallIndirect or MachinePseudo.AtomicReadModifyWrite or MachinePseudo.AtomicCompareExchange or MachinePseudo.Jump
-            or MachinePseudo.Branch or MachinePseudo.Return or MachinePseudo.TailCallJump or MachinePseudo.Unreachable => InstructionCost,
+            or MachinePseudo.Branch or MachinePseudo.SetCount or MachinePseudo.BranchOnCount or MachinePseudo.Return
+            or MachinePseudo.TailCallJump or MachinePseudo.Unreachable => InstructionCost,
     };
 }

@@ -12,6 +12,9 @@ namespace BpfPpcc.Selection;
 /// </summary>
 public static class InstructionSelector
 {
+    /// <param name="function">Its addresses in loops may be rewritten; it computes the same afterwards.</param>
+    /// <param name="module">What the function refers to.</param>
+    /// <param name="target">The processor and the calling convention.</param>
     public static MachineFunction Select(IrFunction function, IrModule module, TargetDescription target)
     {
         var result = new MachineFunction
@@ -27,30 +30,42 @@ public static class InstructionSelector
         var dominators = new DominatorTree(function);
         IrBlock[] reversePostorder = dominators.ReversePostorder;
         var loops = new LoopNest(function, dominators);
-        var facts = new ValueFacts(function, reversePostorder);
-        var layout = new BlockLayout(function, reversePostorder, loops, facts, module, result);
-        var context = new SelectionContext(module, target, result, facts, function.InstructionCount);
+        ValueFacts facts = Examine(function, dominators, loops, out CountedLoops countedLoops);
+        if (AddressRecurrences.Rewrite(function, dominators, loops, facts))
+            facts = Examine(function, dominators, loops, out countedLoops);
+        var layout = new BlockLayout(function, dominators, loops, countedLoops, facts, module, result);
+        var words = new WordValues(function, reversePostorder, loops, facts);
+        var context = new SelectionContext(module, target, result, facts, words, function.InstructionCount);
         for (int i = reversePostorder.Length - 1; i >= 0; i--)
-            SelectBlock(context, layout, loops, reversePostorder[i], isEntry: i == 0);
+            SelectBlock(context, layout, countedLoops, reversePostorder[i], isEntry: i == 0);
         ConnectPredecessors(result);
         return result;
     }
 
-    private static void SelectBlock(SelectionContext context, BlockLayout layout, LoopNest loops, IrBlock block, bool isEntry)
+    private static ValueFacts Examine(IrFunction function, DominatorTree dominators, LoopNest loops, out CountedLoops countedLoops)
+    {
+        var facts = new ValueFacts(function, dominators.ReversePostorder);
+        countedLoops = new CountedLoops(function, dominators, loops, facts);
+        facts.MarkLive(dominators.ReversePostorder, countedLoops);
+        return facts;
+    }
+
+    private static void SelectBlock(
+        SelectionContext context, BlockLayout layout, CountedLoops countedLoops, IrBlock block, bool isEntry)
     {
         for (int target = 0; target < block.Successors.Length; target++)
         {
             if (layout.TrySplitBlock(block, target, out int split))
-                SelectSplitBlock(context, layout, loops, block, target, split);
+                SelectSplitBlock(context, layout, countedLoops, block, target, split);
         }
 
-        context.BeginBlock(layout.LastBlockOf(block), loops.Depth(block));
+        context.BeginBlock(layout.LastBlockOf(block), layout.HoistBlockOf(block, block));
         for (int i = block.Instructions.Count - 1; i >= 0 && block.Instructions[i].Opcode != IrOpcode.Phi; i--)
         {
             IrInstruction instruction = block.Instructions[i];
             context.BeginRule(instruction.Position);
             if (instruction.IsTerminator)
-                SelectTerminator(context, layout, instruction, block);
+                SelectTerminator(context, layout, countedLoops, instruction, block);
             else if (instruction.HasSideEffect || context.IsWanted(instruction))
                 SelectInstruction(context, instruction);
             context.EndRule();
@@ -71,21 +86,27 @@ public static class InstructionSelector
     }
 
     private static void SelectSplitBlock(
-        SelectionContext context, BlockLayout layout, LoopNest loops, IrBlock block, int target, int split)
+        SelectionContext context, BlockLayout layout, CountedLoops countedLoops, IrBlock block, int target, int split)
     {
         IrBlock successor = block.Successors[target];
-        context.BeginBlock(split, Math.Min(loops.Depth(block), loops.Depth(successor)));
+        context.BeginBlock(split, layout.HoistBlockOf(block, successor));
         context.BeginRule(block.Terminator.Position);
-        context.EmitJump(layout.FirstBlockOf(successor), EdgeArguments(context, layout, block, target));
+        SelectJump(context, layout, countedLoops, block, target);
         context.EndRule();
         context.EndBlock();
     }
 
-    private static void SelectTerminator(SelectionContext context, BlockLayout layout, IrInstruction terminator, IrBlock block)
+    private static void SelectTerminator(
+        SelectionContext context, BlockLayout layout, CountedLoops countedLoops, IrInstruction terminator, IrBlock block)
     {
         if (terminator.Opcode == IrOpcode.Jump)
         {
-            context.EmitJump(layout.FirstBlockOf(block.Successors[0]), EdgeArguments(context, layout, block, 0));
+            SelectJump(context, layout, countedLoops, block, 0);
+        }
+        else if (countedLoops.ByExit(block) is { } loop)
+        {
+            int stay = loop.ContinueTarget;
+            context.EmitCountBranch(BranchEdge(context, layout, block, stay), BranchEdge(context, layout, block, 1 - stay));
         }
         else if (terminator.Opcode == IrOpcode.Branch)
         {
@@ -100,6 +121,19 @@ public static class InstructionSelector
         {
             context.Emit(MachinePseudo.Unreachable);
         }
+    }
+
+    /// <summary>The jump along one edge, which sets the count of a loop that is entered by it.</summary>
+    private static void SelectJump(SelectionContext context, BlockLayout layout, CountedLoops countedLoops, IrBlock block, int target)
+    {
+        IrBlock successor = block.Successors[target];
+        if (countedLoops.ByEntry(block, successor) is { } loop)
+        {
+            MachineOperand count = loop.Count is null ? context.UseImmediate(loop.Constant) : context.Use(loop.Count);
+            context.Emit(MachinePseudo.SetCount, count);
+        }
+
+        context.EmitJump(layout.FirstBlockOf(successor), EdgeArguments(context, layout, block, target));
     }
 
     private static MachineEdge BranchEdge(SelectionContext context, BlockLayout layout, IrBlock block, int target)
@@ -118,7 +152,7 @@ public static class InstructionSelector
             if (instruction.Opcode != IrOpcode.Phi)
                 break;
             if (context.Facts.IsLive(instruction))
-                arguments.Add(context.Register(instruction.Operands[predecessor]));
+                arguments.Add(context.EdgeRegister(instruction.Operands[predecessor], context.Words.IsWord(instruction)));
         }
 
         return [.. arguments];

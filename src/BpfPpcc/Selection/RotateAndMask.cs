@@ -33,9 +33,19 @@ internal static class RotateAndMask
             context.LoadImmediate(result, 0);
         else if (rotation == 0 && mask == ulong.MaxValue)
             context.Copy(result, context.Register(source));
+        else if (TryWord(context, source, rotation, mask, out ulong wordMask))
+            Emit(context, Def(result), context.UseLow(source, 32), rotation, wordMask);
         else
             Emit(context, Def(result), context.Use(source), rotation, mask);
         return true;
+    }
+
+    /// <summary>The mask that takes nothing from the source's upper half, where that is 0 or not wanted.</summary>
+    private static bool TryWord(SelectionContext context, IrInstruction source, int rotation, ulong mask, out ulong wordMask)
+    {
+        ulong low = BitOperations.RotateLeft((ulong)uint.MaxValue, rotation);
+        wordMask = mask & low;
+        return wordMask == mask || (context.Words.IsWord(source) && wordMask != 0 && IsEncodable(rotation, wordMask));
     }
 
     /// <summary>The longest chain that ends with the value and is one instruction.</summary>

@@ -12,11 +12,15 @@ namespace BpfPpcc.Selection;
 /// </summary>
 /// <remarks>
 /// Constants and addresses (leaves, which stand in the entry block) are made again in every block that uses them, right before the first
-/// use there. Only for uses within loops those that take two instructions or more are made once, in the entry block.
+/// use there. For uses within loops they are made once, at the end of the block that dominates the outermost loop; the allocator makes
+/// those again that it cannot keep.
 /// </remarks>
 internal sealed class SelectionContext(
-    IrModule module, TargetDescription target, MachineFunction result, ValueFacts facts, int valueCount)
+    IrModule module, TargetDescription target, MachineFunction result, ValueFacts facts, WordValues words, int valueCount)
 {
+    /// <summary>For blocks outside of loops, in place of the block to which leaves are hoisted.</summary>
+    public const int NoBlock = -1;
+
     private const int NoRegister = -1;
 
     private readonly int[] _registers = NewRegisterMap(valueCount);
@@ -28,8 +32,12 @@ internal sealed class SelectionContext(
     private readonly List<Leaf> _leaves = [];
     private readonly Dictionary<LeafKey, (int Block, int Index)> _leafIndices = [];
     private readonly List<int> _requestedLeaves = [];
+
+    /// <summary>By block that is still to be filled: the leaves that loops behind it use.</summary>
+    private readonly Dictionary<int, List<(LeafKey Key, VirtualRegister Register)>> _hoistedLeaves = [];
+    private readonly Dictionary<(LeafKey Key, int Block), VirtualRegister> _hoistedRegisters = [];
     private int _position = -1;
-    private int _loopDepth;
+    private int _hoistBlock = NoBlock;
 
     public IrModule Module { get; } = module;
 
@@ -39,6 +47,8 @@ internal sealed class SelectionContext(
 
     public ValueFacts Facts { get; } = facts;
 
+    public WordValues Words { get; } = words;
+
     /// <summary>Index of the block that is being filled.</summary>
     public int OpenBlock { get; private set; } = -1;
 
@@ -47,6 +57,9 @@ internal sealed class SelectionContext(
         Immediate,
         StackAddress,
         SymbolAddress,
+
+        /// <summary>The low half of a register, extended. The value is the register's number.</summary>
+        ZeroExtension,
 
         /// <summary>The upper part of a symbol's address, to which a TocLo displacement is added.</summary>
         TocHigh,
@@ -66,11 +79,17 @@ internal sealed class SelectionContext(
 
     // Blocks and rules
 
-    /// <summary>Starts to fill a block from its end.</summary>
-    public void BeginBlock(int block, int loopDepth)
+    /// <summary>Starts to fill a block from its end. Leaves that loops behind it use come right before the first rule.</summary>
+    /// <param name="block">Index of the block.</param>
+    /// <param name="hoistBlock">For a block in a loop, a block outside of all loops that dominates it and is filled later.</param>
+    public void BeginBlock(int block, int hoistBlock)
     {
         OpenBlock = block;
-        _loopDepth = loopDepth;
+        _hoistBlock = hoistBlock;
+        if (!_hoistedLeaves.Remove(block, out List<(LeafKey Key, VirtualRegister Register)>? hoisted))
+            return;
+        foreach ((LeafKey key, VirtualRegister register) in hoisted)
+            _requestedLeaves.Add(AddLeaf(key, register));
     }
 
     /// <summary>Everything emitted from here to <see cref="EndRule"/> comes before what was emitted so far.</summary>
@@ -110,7 +129,7 @@ internal sealed class SelectionContext(
     {
         EndRule();
         EndBlock();
-        BeginBlock(block, _loopDepth);
+        BeginBlock(block, _hoistBlock);
     }
 
     public VirtualRegister NewRegister() => Result.NewRegister();
@@ -133,6 +152,14 @@ internal sealed class SelectionContext(
             MachineOperand.Block(taken.Target), MachineOperand.Block(notTaken.Target));
         Result.Blocks[OpenBlock].Successors.Add(taken);
         Result.Blocks[OpenBlock].Successors.Add(notTaken);
+    }
+
+    /// <summary>Counts down, and stays in the loop while there is something left.</summary>
+    public void EmitCountBranch(MachineEdge stay, MachineEdge leave)
+    {
+        Emit(MachinePseudo.BranchOnCount, MachineOperand.Block(stay.Target), MachineOperand.Block(leave.Target));
+        Result.Blocks[OpenBlock].Successors.Add(stay);
+        Result.Blocks[OpenBlock].Successors.Add(leave);
     }
 
     /// <summary>A register with the result of an instruction whose first operand is its target.</summary>
@@ -166,8 +193,10 @@ internal sealed class SelectionContext(
     public VirtualRegister Register(IrInstruction value)
     {
         value = Facts.Resolve(value);
-        if (IsLeaf(value) && !StaysInEntry(value))
-            return LeafRegister(value);
+        if (IsLeaf(value))
+            return LeafRegister(KeyOf(value));
+        if (Words.IsWord(value))
+            return LocalLeafRegister(new LeafKey(LeafKind.ZeroExtension, SymbolId.None, WordRegister(value).Number));
         if (value.Opcode != IrOpcode.Argument)
             return ResultOf(value);
         return _arguments[value.Immediate] ??= NewRegister();
@@ -178,7 +207,17 @@ internal sealed class SelectionContext(
     /// <summary>
     /// A use for an instruction that reads the low <paramref name="width"/> bits only: extensions from there on need not be made.
     /// </summary>
-    public MachineOperand UseLow(IrInstruction value, int width) => Use(SkipExtensions(value, width));
+    public MachineOperand UseLow(IrInstruction value, int width) => MachineOperand.Use(LowRegister(value, width));
+
+    private VirtualRegister LowRegister(IrInstruction value, int width)
+    {
+        value = Facts.Resolve(SkipExtensions(value, width));
+        return width <= 32 && Words.IsWord(value) ? WordRegister(value) : Register(value);
+    }
+
+    /// <summary>The register whose low half is a value that is kept so.</summary>
+    private VirtualRegister WordRegister(IrInstruction value) =>
+        value.Opcode == IrOpcode.Phi ? ResultOf(value) : LowRegister(value.Operands[0], 32);
 
     /// <summary>What has the same low <paramref name="width"/> bits as the value, without extensions that nobody else wants.</summary>
     public IrInstruction SkipExtensions(IrInstruction value, int width)
@@ -212,16 +251,31 @@ internal sealed class SelectionContext(
         MachineOperand.Use(LeafRegister(new LeafKey(LeafKind.StackAddress, SymbolId.None, offset)));
 
     /// <summary>
-    /// A register for one use alone, for an argument that must be in a certain register: constants are made there, not moved.
+    /// A register for one use alone, for an argument that must be in a certain register: what takes one instruction is made there, not moved.
     /// </summary>
     public VirtualRegister ArgumentRegister(IrInstruction value)
     {
         value = Facts.Resolve(value);
-        if (!IsLeaf(value) || StaysInEntry(value))
+        if (!IsLeaf(value))
             return Register(value);
+        LeafKey key = KeyOf(value);
+        if (_hoistBlock != NoBlock && !IsOneInstruction(key))
+            return LeafRegister(key);
         VirtualRegister register = NewRegister();
-        _rule.Add(MakeLeaf(new Leaf(KeyOf(value), register, 0, _position)));
+        _rule.Add(MakeLeaf(new Leaf(key, register, 0, _position)));
         return register;
+    }
+
+    /// <summary>
+    /// A register for the value that goes along an edge, which may be where it is moved to: as for arguments, but shared in the block.
+    /// </summary>
+    public VirtualRegister EdgeRegister(IrInstruction value, bool isWord)
+    {
+        value = Facts.Resolve(value);
+        if (!IsLeaf(value))
+            return isWord ? LowRegister(value, 32) : Register(value);
+        LeafKey key = KeyOf(value);
+        return IsOneInstruction(key) ? LocalLeafRegister(key) : LeafRegister(key);
     }
 
     /// <summary>Makes a constant or address where it stands.</summary>
@@ -258,8 +312,12 @@ internal sealed class SelectionContext(
         _ => ValueFacts.TryConstant(value, out _),
     };
 
-    private bool StaysInEntry(IrInstruction value) => _loopDepth > 0 && (value.Opcode == IrOpcode.SymbolAddress
-        || (value.Opcode == IrOpcode.Constant && !Ppc64Fields.FitsSI16(value.Immediate) && !Ppc64Fields.FitsShiftedSI16(value.Immediate)));
+    private static bool IsOneInstruction(LeafKey key) => key.Kind switch
+    {
+        LeafKind.Immediate => Ppc64Fields.FitsSI16(key.Value) || Ppc64Fields.FitsShiftedSI16(key.Value),
+        LeafKind.StackAddress or LeafKind.TocHigh or LeafKind.ZeroExtension => true,
+        LeafKind.SymbolAddress => false,
+    };
 
     private static LeafKey KeyOf(IrInstruction value)
     {
@@ -270,19 +328,33 @@ internal sealed class SelectionContext(
             : new LeafKey(LeafKind.StackAddress, SymbolId.None, value.Immediate);
     }
 
-    private VirtualRegister LeafRegister(IrInstruction value) => LeafRegister(KeyOf(value));
+    private VirtualRegister LeafRegister(LeafKey key) => _hoistBlock == NoBlock ? LocalLeafRegister(key) : HoistedLeafRegister(key);
 
-    private VirtualRegister LeafRegister(LeafKey key)
+    private VirtualRegister LocalLeafRegister(LeafKey key)
     {
         if (!_leafIndices.TryGetValue(key, out (int Block, int Index) place) || place.Block != OpenBlock)
-        {
-            place = (OpenBlock, _leaves.Count);
-            _leafIndices[key] = place;
-            _leaves.Add(new Leaf(key, NewRegister(), 0, _position));
-        }
-
+            place = (OpenBlock, AddLeaf(key, NewRegister()));
         _requestedLeaves.Add(place.Index);
         return _leaves[place.Index].Register;
+    }
+
+    private int AddLeaf(LeafKey key, VirtualRegister register)
+    {
+        _leafIndices[key] = (OpenBlock, _leaves.Count);
+        _leaves.Add(new Leaf(key, register, 0, _position));
+        return _leaves.Count - 1;
+    }
+
+    private VirtualRegister HoistedLeafRegister(LeafKey key)
+    {
+        if (_hoistedRegisters.TryGetValue((key, _hoistBlock), out VirtualRegister register))
+            return register;
+        register = NewRegister();
+        _hoistedRegisters.Add((key, _hoistBlock), register);
+        if (!_hoistedLeaves.TryGetValue(_hoistBlock, out List<(LeafKey Key, VirtualRegister Register)>? hoisted))
+            _hoistedLeaves.Add(_hoistBlock, hoisted = []);
+        hoisted.Add((key, register));
+        return register;
     }
 
     private MachineInstruction MakeLeaf(Leaf leaf)
@@ -296,6 +368,8 @@ internal sealed class SelectionContext(
                 MachineOperand.Physical(Gpr.R1), MachineOperand.Frame(FrameArea.BpfStack, key.Value)),
             LeafKind.SymbolAddress => new(AddressPseudo(key.Symbol), leaf.Position, register,
                 MachineOperand.Address(key.Symbol, key.Value)),
+            LeafKind.ZeroExtension => new(Ppc64Opcode.Rlwinm, leaf.Position, register, MachineOperand.Use(new VirtualRegister((int)key.Value)),
+                MachineOperand.Immediate(0), MachineOperand.Immediate(0), MachineOperand.Immediate(31)),
             LeafKind.TocHigh => new(Ppc64Opcode.Addis, leaf.Position, register,
                 MachineOperand.Physical(Gpr.R2), MachineOperand.Address(key.Symbol, key.Value, SymbolModifier.TocHa)),
         };

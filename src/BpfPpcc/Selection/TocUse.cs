@@ -80,7 +80,7 @@ public static class TocUse
             or MachinePseudo.TailCallJump => true,
         MachinePseudo.LoadImmediate or MachinePseudo.Copy or MachinePseudo.Arguments or MachinePseudo.CallLocal
             or MachinePseudo.AtomicReadModifyWrite or MachinePseudo.AtomicCompareExchange or MachinePseudo.Jump or MachinePseudo.Branch
-            or MachinePseudo.Return or MachinePseudo.Unreachable => false,
+            or MachinePseudo.SetCount or MachinePseudo.BranchOnCount or MachinePseudo.Return or MachinePseudo.Unreachable => false,
     };
 
     private static bool RefersToToc(MachineInstruction instruction)

@@ -20,13 +20,13 @@ internal sealed class ValueFacts
     private readonly bool[] _isLive;
     private readonly int[] _memoryEpochs;
 
+    /// <summary>Measures the values; what is live is found by <see cref="MarkLive"/>.</summary>
     public ValueFacts(IrFunction function, IrBlock[] reversePostorder)
     {
         _bits = new byte[function.InstructionCount];
         _useCounts = new int[function.InstructionCount];
         _isLive = new bool[function.InstructionCount];
         _memoryEpochs = new int[function.InstructionCount];
-        MarkLive(reversePostorder);
         NumberMemoryEpochs(reversePostorder);
         MeasureBits(reversePostorder);
     }
@@ -91,15 +91,22 @@ internal sealed class ValueFacts
         return true;
     }
 
-    private void MarkLive(IrBlock[] reversePostorder)
+    /// <summary>Finds out what is live, and by how many uses. What the exit of a counted loop compares is not used.</summary>
+    public void MarkLive(IrBlock[] reversePostorder, CountedLoops countedLoops)
     {
         var pending = new Stack<IrInstruction>();
         foreach (IrBlock block in reversePostorder)
         {
             foreach (IrInstruction instruction in block.Instructions)
             {
-                if (instruction.HasSideEffect)
+                if (instruction.HasSideEffect && !(instruction.IsTerminator && countedLoops.ByExit(block) is not null))
                     MarkOne(instruction);
+            }
+
+            if (countedLoops.ByExit(block)?.Count is { } count)
+            {
+                _useCounts[count.Id]++;
+                MarkOne(count);
             }
         }
 

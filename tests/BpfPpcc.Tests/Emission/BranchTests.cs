@@ -35,7 +35,7 @@ public sealed class BranchTests
         builder.Load(3, 2).Jump(3);
         builder.Block();
         builder.Return();
-        EmittedCode.AssertAssembly("cmpdi 3,0\n bne 1f\n li 3,1\n 2: blr\n 1: li 3,2\n b 2b", builder.Emit());
+        EmittedCode.AssertAssembly("cmpdi 3,0\n bne 1f\n li 3,1\n blr\n 1: li 3,2\n blr", builder.Emit());
     }
 
     [Fact]
@@ -77,7 +77,63 @@ public sealed class BranchTests
         builder.Op(Ppc64Opcode.Addi, Def(3), Use(3), Imm(-1)).Jump(1);
         builder.Block();
         builder.Return();
-        EmittedCode.AssertAssembly("1: cmpdi 3,0\n beq 2f\n addi 3,3,-1\n b 1b\n 2: blr", builder.Emit());
+        EmittedCode.AssertAssembly("1: cmpdi 3,0\n beqlr\n addi 3,3,-1\n b 1b", builder.Emit());
+    }
+
+    [Fact]
+    public void A_jump_to_a_return_is_the_return()
+    {
+        var builder = new MirBuilder();
+        builder.Op(Ppc64Opcode.Cmpdi, MachineOperand.CrField(0), Use(3), Imm(0)).Branch(2, true, 1, 2);
+        builder.Block(frequency: 0.1f);
+        builder.Load(3, 2).Jump(3);
+        builder.Block();
+        builder.Op(Ppc64Opcode.Addi, Def(3), Use(3), Imm(5)).Jump(3);
+        builder.Block();
+        builder.Op(Ppc64Opcode.Addi, Def(3), Use(3), Imm(1)).Return();
+        EmittedCode.AssertAssembly("cmpdi 3,0\n beq 1f\n addi 3,3,5\n addi 3,3,1\n blr\n 1: li 3,2\n addi 3,3,1\n blr", builder.Emit());
+    }
+
+    [Fact]
+    public void A_function_with_a_frame_has_one_return()
+    {
+        var builder = new MirBuilder();
+        builder.Op(Ppc64Opcode.Cmpdi, MachineOperand.CrField(0), Use(3), Imm(0)).Branch(2, true, 1, 2);
+        builder.Block(frequency: 0.1f);
+        builder.Load(3, 2).Jump(3);
+        builder.Block();
+        builder.CallLocal(new SymbolId(0)).Jump(3);
+        builder.Block();
+        builder.Return();
+        Assert.Equal(1, builder.Emit().Code.Count(static word => word == 0x4e80_0020));
+    }
+
+    [Fact]
+    public void A_counted_loop_ends_with_bdnz()
+    {
+        var builder = new MirBuilder();
+        builder.Load(4, 10).Pseudo(MachinePseudo.SetCount, Use(4)).Jump(1);
+        builder.Block(frequency: 10);
+        builder.Op(Ppc64Opcode.Addi, Def(3), Use(3), Imm(-1)).CountBranch(1, 2);
+        builder.Block();
+        builder.Load(3, 0).Jump(3);
+        builder.Block();
+        builder.Return();
+        EmittedCode.AssertAssembly("li 4,10\n mtctr 4\n 1: addi 3,3,-1\n bdnz 1b\n li 3,0\n blr", builder.Emit());
+    }
+
+    [Fact]
+    public void A_counted_exit_in_the_middle_is_bdz()
+    {
+        var builder = new MirBuilder();
+        builder.Load(4, 10).Pseudo(MachinePseudo.SetCount, Use(4)).Jump(1);
+        builder.Block(frequency: 10);
+        builder.Op(Ppc64Opcode.Addi, Def(3), Use(3), Imm(-1)).CountBranch(2, 3);
+        builder.Block(frequency: 10);
+        builder.Op(Ppc64Opcode.Addi, Def(3), Use(3), Imm(-2)).Jump(1);
+        builder.Block();
+        builder.Return();
+        EmittedCode.AssertAssembly("li 4,10\n mtctr 4\n 1: addi 3,3,-1\n bdzlr\n addi 3,3,-2\n b 1b", builder.Emit());
     }
 
     /// <summary>A body of this many instructions between a branch and its target, forwards and backwards.</summary>

@@ -96,6 +96,13 @@ internal sealed class MirBuilder
         return Pseudo(MachinePseudo.Branch, MachineOperand.CrBit(bit), Imm(ifSet ? 1 : 0), MachineOperand.Block(taken), MachineOperand.Block(other));
     }
 
+    public MirBuilder CountBranch(int stay, int leave)
+    {
+        _block.Successors.Add(new MachineEdge(stay, []));
+        _block.Successors.Add(new MachineEdge(leave, []));
+        return Pseudo(MachinePseudo.BranchOnCount, MachineOperand.Block(stay), MachineOperand.Block(leave));
+    }
+
     /// <summary>An edit before the next instruction of the current block.</summary>
     public MirBuilder Move(Location from, Location to)
     {

@@ -22,6 +22,7 @@ internal sealed class MirInterpreter
     private readonly ulong[] _registers;
     private readonly int[] _conditions = new int[8];
     private bool _carry;
+    private ulong? _count;
     private ulong _garbage;
 
     private MirInterpreter(MachineFunction function, TestWorld world, ulong[] arguments)
@@ -63,6 +64,13 @@ internal sealed class MirInterpreter
                     $"tail call {Read(terminator.Operands[0]):x}({Read(terminator.Operands[1]):x})");
             }
 
+            if (terminator.Pseudo == MachinePseudo.BranchOnCount)
+            {
+                _count = unchecked(Count() - 1);
+                block = Follow(block.Successors[_count == 0 ? 1 : 0]);
+                continue;
+            }
+
             bool isFirst = terminator.Pseudo == MachinePseudo.Jump
                 || (Bit(terminator.Operands[0].Number) ? 1 : 0) == terminator.Operands[1].Value;
             block = Follow(block.Successors[isFirst ? 0 : 1]);
@@ -79,6 +87,8 @@ internal sealed class MirInterpreter
             _registers[target.Parameters[i].Number] = values[i];
         return target;
     }
+
+    private ulong Count() => _count ?? throw new InvalidOperationException("a count that was lost");
 
     private ulong Garbage() => _garbage = TestWorld.Mix(_garbage, 11);
 
@@ -154,6 +164,9 @@ internal sealed class MirInterpreter
             case MachinePseudo.LoadImmediate or MachinePseudo.LoadAddress or MachinePseudo.LoadExternAddress or MachinePseudo.Copy:
                 Write(instruction, Read(operands[1]));
                 break;
+            case MachinePseudo.SetCount:
+                _count = Read(operands[0]);
+                break;
             case MachinePseudo.Arguments:
                 foreach (MachineOperand operand in operands)
                     _registers[operand.Number] = _arguments[operand.FixedGpr - 3];
@@ -190,6 +203,7 @@ internal sealed class MirInterpreter
 
         ulong result = _world.Call(callee, arguments);
         Array.Fill(_conditions, Lost);
+        _count = null;
         if (operands[0].IsDef)
             _registers[operands[0].Number] = result;
     }

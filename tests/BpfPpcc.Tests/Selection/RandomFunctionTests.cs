@@ -24,9 +24,12 @@ public sealed class RandomFunctionTests
         int runs = 0;
         for (int number = 0; number < FunctionsPerSeed * scale; number++)
         {
-            var random = new Random((seed * 1_000_000) + number);
+            int functionSeed = (seed * 1_000_000) + number;
+            var random = new Random(functionSeed);
             IrFunction function = RandomFunction.Make(random);
-            MachineFunction selected = SelectionHarness.Select(function, SelectionHarness.Power8 with { Cpu = (Ppc64Cpu)random.Next(3) });
+
+            // Selection may rewrite what it is given.
+            MachineFunction selected = SelectionHarness.Select(RandomFunction.Make(new Random(functionSeed)), SelectionHarness.Power8 with { Cpu = (Ppc64Cpu)random.Next(3) });
             for (int run = 0; run < 6; run++)
             {
                 ulong[] arguments = TestValues.RandomArguments(random);
