@@ -34,6 +34,9 @@ public enum DiagnosticId
     ExternUnsupported = 307,
     MapFieldIgnored = 308,
     ExternMapUnknown = 309,
+    LinkInputsDiffer = 380,
+    LinkDefinedTwice = 381,
+    LinkTypesDiffer = 382,
 
     // 1000-1099 structure of the byte code (before any walk)
     UnknownOpcode = 1000,

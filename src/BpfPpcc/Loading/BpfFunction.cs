@@ -15,7 +15,7 @@ public enum BpfFunctionRole
 }
 
 /// <summary>One BPF function: a program or a subprogram.</summary>
-public sealed class BpfFunction
+public sealed record BpfFunction
 {
     /// <summary>Index in <see cref="BpfModule.Functions"/>.</summary>
     public required int Index { get; init; }
@@ -29,6 +29,9 @@ public sealed class BpfFunction
 
     /// <summary>STB_LOCAL: the symbol is not for other objects.</summary>
     public required bool IsStatic { get; init; }
+
+    /// <summary>STB_WEAK: gives way to another definition of the name when objects are linked.</summary>
+    public bool IsWeak { get; init; }
 
     /// <summary>enum bpf_prog_type, 0 (UNSPEC) where the section name says nothing.</summary>
     public required BpfProgramType ProgramType { get; init; }

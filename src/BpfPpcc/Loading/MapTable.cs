@@ -65,7 +65,7 @@ internal sealed class MapTable
             BpfMap? map = reader.Read(symbol.Name, _places.Count, out long valuesOffset, out string fault);
             if (map is null)
                 return Fail(section, symbol.Name, fault);
-            _places.Add(new MapPlace(section, symbol.Value, map, valuesOffset));
+            _places.Add(new MapPlace(section, symbol.Value, map with { IsWeak = symbol.IsWeak }, valuesOffset));
         }
 
         return true;
@@ -91,7 +91,7 @@ internal sealed class MapTable
             BpfMap map = LegacyMap(symbol.Name, definition);
             if (FaultOf(map.Type) is string fault)
                 return Fail(section, symbol.Name, fault);
-            _places.Add(new MapPlace(section, symbol.Value, map, ValuesOffset: -1));
+            _places.Add(new MapPlace(section, symbol.Value, map with { IsWeak = symbol.IsWeak }, ValuesOffset: -1));
             if (ignored is null && definition[LegacySize..].ContainsAnyExcept((byte)0))
                 ignored = map.Name;
         }
