@@ -37,22 +37,37 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
     public IReadOnlyList<PassTiming> Timings => _log.Timings;
 
     /// <summary>The output's bytes, or null after an error.</summary>
-    public byte[]? Run(ReadOnlyMemory<byte> bpfObject)
+    public byte[]? Run(IReadOnlyList<CompilerInput> inputs)
     {
-        byte[]? output = Load(bpfObject) is { } module && Verify(module) is { } verified && Lift(verified) is { } ir && Optimize(ir, module)
+        byte[]? output = Load(inputs) is { } module && Verify(module) is { } verified && Lift(verified) is { } ir && Optimize(ir, module)
             && Generate(ir, module) is { } functions ? WriteObject(verified, functions, ir) : null;
         _log.Leave();
         return output;
     }
 
-    private BpfModule? Load(ReadOnlyMemory<byte> bpfObject)
+    private BpfModule? Load(IReadOnlyList<CompilerInput> inputs)
     {
         _log.Enter("load");
         var loaderOptions = new LoaderOptions { ExternMaps = options.ExternMaps };
-        BpfModule? module = ObjectLoader.Load(bpfObject, options.InputName, loaderOptions, diagnostics);
+        BpfModule? module = inputs.Count == 1
+            ? ObjectLoader.Load(inputs[0].Contents, inputs[0].Name, loaderOptions, diagnostics)
+            : LoadAndLink(inputs, loaderOptions);
         foreach (BpfFunction function in module?.Functions ?? [])
             _log.Dump(function.Name, () => ModulePrinter.Print(module!, function));
         return module;
+    }
+
+    private BpfModule? LoadAndLink(IReadOnlyList<CompilerInput> inputs, LoaderOptions loaderOptions)
+    {
+        LoaderOptions partOptions = loaderOptions with { IsPart = true, ExternMaps = [] };
+        List<BpfModule> modules = [];
+        foreach (CompilerInput input in inputs)
+        {
+            if (ObjectLoader.Load(input.Contents, input.Name, partOptions, diagnostics) is { } module)
+                modules.Add(module);
+        }
+
+        return modules.Count == inputs.Count ? ModuleLinker.Link(modules, loaderOptions.ExternMaps, diagnostics) : null;
     }
 
     private VerifiedModule? Verify(BpfModule module)

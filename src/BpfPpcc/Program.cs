@@ -35,11 +35,17 @@ internal static class Program
 
     private static int Compile(CommandLineArguments arguments)
     {
-        if (ReadInput(arguments.Input, out string? problem) is not { } input)
-            return Report(DiagnosticId.InputNotReadable, arguments.Input, $"cannot read the file: {problem}");
+        string? problem;
+        List<CompilerInput> inputs = [];
+        foreach (string name in arguments.Inputs)
+        {
+            if (ReadInput(name, out problem) is not { } contents)
+                return Report(DiagnosticId.InputNotReadable, name, $"cannot read the file: {problem}");
+            inputs.Add(new CompilerInput(name, contents));
+        }
 
         string outputPath = arguments.Output ?? DefaultOutput(arguments);
-        CompilationResult result = Compiler.Compile(input, Options(arguments, outputPath));
+        CompilationResult result = Compiler.Compile(inputs, Options(arguments, outputPath));
         foreach (Diagnostic diagnostic in result.Diagnostics)
             DiagnosticRenderer.Write(Console.Error, diagnostic);
         if (arguments.TimePasses)
@@ -53,7 +59,7 @@ internal static class Program
 
     private static CompilerOptions Options(CommandLineArguments arguments, string outputPath) => new()
     {
-        InputName = arguments.Input,
+        InputName = arguments.Inputs[0],
         Cpu = arguments.Cpu switch
         {
             "power9" => Ppc64Cpu.Power9,
@@ -67,7 +73,7 @@ internal static class Program
         SymbolPrefix = arguments.SymbolPrefix,
         Renames = arguments.Renames,
         HelperPrefix = arguments.HelperPrefix,
-        ModuleName = arguments.ModuleName ?? Stem(outputPath == "-" ? arguments.Input : outputPath),
+        ModuleName = arguments.ModuleName ?? Stem(outputPath == "-" ? arguments.Inputs[0] : outputPath),
         ExternMaps = arguments.ExternMaps,
         StripBtf = arguments.StripBtf,
         Dump = arguments.Dump.IsEmpty ? null : new DumpOptions(arguments.Dump, arguments.DumpFunction, outputPath == "-" ? Console.Error : Console.Out),
@@ -83,9 +89,10 @@ internal static class Program
 
     private static string DefaultOutput(CommandLineArguments arguments)
     {
-        if (arguments.Input == "-")
+        string input = arguments.Inputs[0];
+        if (input == "-")
             return "-";
-        string stem = arguments.Input.EndsWith(".o", StringComparison.Ordinal) ? arguments.Input[..^2] : arguments.Input;
+        string stem = input.EndsWith(".o", StringComparison.Ordinal) ? input[..^2] : input;
         return stem + (arguments.EmitAssembly ? ".ppc.s" : ".ppc.o");
     }
 

@@ -37,13 +37,18 @@ public sealed class BtfMerger
     private readonly int[] _standsFor;
 
     private readonly Dictionary<uint, uint>[] _strings;
+    private long _stringBudget;
     private int[] _classes = [];
     private uint[] _idOfClass = [];
 
     /// <param name="inputs">By input; null for one without types.</param>
-    public BtfMerger(IReadOnlyList<BtfTypes?> inputs)
+    /// <param name="stringBudget">
+    /// Characters that are copied at most: strings of hostile input overlap. Those behind it become empty.
+    /// </param>
+    public BtfMerger(IReadOnlyList<BtfTypes?> inputs, long stringBudget)
     {
         _inputs = inputs;
+        _stringBudget = stringBudget;
         _bases = new int[inputs.Count];
         _strings = new Dictionary<uint, uint>[inputs.Count];
         var types = new List<BtfInputType> { default };
@@ -92,7 +97,9 @@ public sealed class BtfMerger
     {
         if (!_strings[input].TryGetValue(offset, out uint merged))
         {
-            merged = writer.AddString(_inputs[input]!.TryGetString(offset) ?? "");
+            string text = _stringBudget > 0 ? _inputs[input]!.TryGetString(offset) ?? "" : "";
+            _stringBudget -= text.Length;
+            merged = writer.AddString(text);
             _strings[input].Add(offset, merged);
         }
 

@@ -19,12 +19,15 @@ internal sealed class LinkedTypes
     private readonly BtfWriter _writer;
     private readonly HashSet<BtfInputType> _replaced = [];
 
+    /// <summary>The variable of the section "license" or "version" of the first input that has it: the others say the same.</summary>
+    private readonly Dictionary<string, BtfInputType> _noted = [];
+
     private LinkedTypes(IReadOnlyList<BpfModule> modules, LinkSymbols symbols, LinkLayout layout)
     {
         _modules = modules;
         _symbols = symbols;
         _layout = layout;
-        _merger = new BtfMerger([.. modules.Select(static module => module.Btf)]);
+        _merger = new BtfMerger([.. modules.Select(static module => module.Btf)], modules.Sum(static module => 32L * module.RawBtf.Length + 65536));
         _writer = new BtfWriter(modules[0].IsBigEndian);
     }
 
@@ -35,8 +38,9 @@ internal sealed class LinkedTypes
 
     public ImmutableArray<byte> RawBtfExt { get; private set; } = [];
 
-    public static LinkedTypes Merge(
-        IReadOnlyList<BpfModule> modules, LinkSymbols symbols, LinkLayout layout, ImmutableArray<BpfDataSection> dataSections)
+    /// <summary>The types; null after an error.</summary>
+    public static LinkedTypes? Merge(IReadOnlyList<BpfModule> modules, LinkSymbols symbols, LinkLayout layout,
+        ImmutableArray<BpfDataSection> dataSections, string sourceName, DiagnosticBag diagnostics)
     {
         var types = new LinkedTypes(modules, symbols, layout);
         if (modules.All(static module => module.Btf is null))
@@ -48,9 +52,9 @@ internal sealed class LinkedTypes
             types.RawBtfExt = ImmutableCollectionsMarshal.AsImmutableArray(types.MergeRecords());
         byte[] section = types._writer.ToArray();
         types.RawBtf = ImmutableCollectionsMarshal.AsImmutableArray(section);
-        types.Btf = BtfParser.Parse(section, modules[0].IsBigEndian, "", new DiagnosticBag())
-            ?? throw new InvalidOperationException("the merged types are malformed");
-        return types;
+        // What each input may have of names that overlap can be too much for all of them together.
+        types.Btf = BtfParser.Parse(section, modules[0].IsBigEndian, sourceName, diagnostics);
+        return types.Btf is null ? null : types;
     }
 
     /// <summary>The id in the result of a type of an input; 0 for 0.</summary>
@@ -64,6 +68,8 @@ internal sealed class LinkedTypes
         for (uint id = 1; id < btf.Count; id++)
         {
             BtfType type = btf[id];
+            if (type.Kind == BtfKind.DATASEC)
+                ReplaceRepeatedNotes(input, btf, type);
             if (type.Kind is not (BtfKind.FUNC or BtfKind.VAR) || btf.LinkageOf(type) == BtfLinkage.STATIC)
                 continue;
             string name = btf.NameOf(id);
@@ -72,9 +78,27 @@ internal sealed class LinkedTypes
             uint definition = LinkAgreement.TypeOf(_modules[symbol.Input].Btf, symbol.Kind, name);
             if (definition == 0 || (symbol.Input == input && definition == id))
                 continue;
-            _merger.Replace(new BtfInputType(input, id), new BtfInputType(symbol.Input, definition));
-            _replaced.Add(new BtfInputType(input, id));
+            Replace(new BtfInputType(input, id), new BtfInputType(symbol.Input, definition));
         }
+    }
+
+    private void ReplaceRepeatedNotes(int input, BtfTypes btf, BtfType section)
+    {
+        string name = btf.NameOf(section.Id);
+        if (name is not ("license" or "version"))
+            return;
+        foreach (BtfSectionVariable variable in btf.VariablesOf(section))
+        {
+            var type = new BtfInputType(input, variable.Type);
+            if (btf[variable.Type].Kind == BtfKind.VAR && !_noted.TryAdd(name, type) && _noted[name].Input != input)
+                Replace(type, _noted[name]);
+        }
+    }
+
+    private void Replace(BtfInputType type, BtfInputType definition)
+    {
+        _merger.Replace(type, definition);
+        _replaced.Add(type);
     }
 
     /// <summary>One DATASEC for each name, in the order of the inputs.</summary>
@@ -94,10 +118,6 @@ internal sealed class LinkedTypes
                 {
                     byName.Add(name, variables = []);
                     order.Add(name);
-                }
-                else if (name is "license" or "version")
-                {
-                    continue;
                 }
 
                 AddVariables(input, btf, id, name, variables);

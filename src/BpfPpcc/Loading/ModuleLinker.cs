@@ -50,7 +50,8 @@ public sealed class ModuleLinker
         }
 
         ImmutableArray<BpfDataSection> dataSections = layout.BuildSections(linker.Relink);
-        LinkedTypes types = LinkedTypes.Merge(modules, symbols, layout, dataSections);
+        if (LinkedTypes.Merge(modules, symbols, layout, dataSections, sourceName, diagnostics) is not { } types)
+            return null;
         ImmutableArray<BpfMap> maps = linker.LinkMaps(types);
         return TryMarkExternMaps(ref maps, externMaps, sourceName, diagnostics) ? modules[0] with
         {
