@@ -12,6 +12,11 @@ public sealed record CompilationResult(byte[]? Output, IReadOnlyList<Diagnostic>
 /// <summary>Time that a pass took over all functions of the object.</summary>
 public readonly record struct PassTiming(string Pass, TimeSpan Elapsed);
 
+/// <summary>One BPF object to compile.</summary>
+/// <param name="Name">Its name in messages, and (without its folder) in the output's module record.</param>
+/// <param name="Contents">The file; hostile contents give diagnostics, never exceptions.</param>
+public readonly record struct CompilerInput(string Name, ReadOnlyMemory<byte> Contents);
+
 /// <summary>The compiler as a library: bytes of a BPF object in, bytes of a PowerPC object out. No state, no files; thread-safe.</summary>
 public static class Compiler
 {
@@ -21,21 +26,27 @@ public static class Compiler
     /// <summary>Compiles one BPF object.</summary>
     /// <param name="bpfObject">Contents of the object file; hostile contents give diagnostics, never exceptions.</param>
     /// <param name="options">How.</param>
-    public static CompilationResult Compile(ReadOnlyMemory<byte> bpfObject, CompilerOptions options)
+    public static CompilationResult Compile(ReadOnlyMemory<byte> bpfObject, CompilerOptions options) =>
+        Compile([new CompilerInput(options.InputName, bpfObject)], options);
+
+    /// <summary>Links BPF objects and compiles what they make together.</summary>
+    /// <param name="inputs">At least one; their order is that of programs and maps in the output.</param>
+    /// <param name="options">How; <see cref="CompilerOptions.InputName"/> does not count.</param>
+    public static CompilationResult Compile(IReadOnlyList<CompilerInput> inputs, CompilerOptions options)
     {
         DiagnosticBag diagnostics = new();
         Pipeline pipeline = new(options, diagnostics);
-        byte[]? output = pipeline.Run(bpfObject);
+        byte[]? output = pipeline.Run(inputs);
         return new CompilationResult(diagnostics.HasErrors ? null : output, diagnostics.Diagnostics, pipeline.Timings);
     }
 
     /// <summary>
-    /// Lists what a BPF object holds instead of compiling it: programs, maps, externs and global variables, as text or as JSON in UTF-8.
+    /// Lists what BPF objects hold instead of compiling them: programs, maps, externs and global variables, as text or as JSON in UTF-8.
     /// </summary>
-    public static CompilationResult List(ReadOnlyMemory<byte> bpfObject, CompilerOptions options, bool asJson)
+    public static CompilationResult List(IReadOnlyList<CompilerInput> inputs, CompilerOptions options, bool asJson)
     {
         DiagnosticBag diagnostics = new();
-        BpfModule? module = new Pipeline(options, diagnostics).Load(bpfObject, isListing: true);
+        BpfModule? module = new Pipeline(options, diagnostics).Load(inputs, isListing: true);
         byte[]? output = module is null ? null : asJson ? ModuleListing.Json(module) : ModuleListing.Text(module);
         return new CompilationResult(output, diagnostics.Diagnostics, []);
     }

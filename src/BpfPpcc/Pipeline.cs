@@ -38,9 +38,9 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
     public IReadOnlyList<PassTiming> Timings => _log.Timings;
 
     /// <summary>The output's bytes, or null after an error.</summary>
-    public byte[]? Run(ReadOnlyMemory<byte> bpfObject)
+    public byte[]? Run(IReadOnlyList<CompilerInput> inputs)
     {
-        byte[]? output = Load(bpfObject) is { } module && Verify(module) is { } verified && Lift(verified) is { } ir && Optimize(ir, module)
+        byte[]? output = Load(inputs) is { } module && Verify(module) is { } verified && Lift(verified) is { } ir && Optimize(ir, module)
             && Generate(ir, module) is { } functions ? WriteObject(verified, functions, ir) : null;
         _log.Leave();
         return output;
@@ -48,7 +48,7 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
 
     /// <summary>The module, or null after an error.</summary>
     /// <param name="isListing">The module is to be looked at, not compiled.</param>
-    public BpfModule? Load(ReadOnlyMemory<byte> bpfObject, bool isListing = false)
+    public BpfModule? Load(IReadOnlyList<CompilerInput> inputs, bool isListing = false)
     {
         _log.Enter("load");
         if (!TryReadTarget(out BtfTypes? target) || !TryReadConfiguration(out KernelConfiguration configuration))
@@ -62,7 +62,9 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
             WarnOfUnknownTypes = !options.RawContext && !isListing,
             IsListing = isListing,
         };
-        BpfModule? module = ObjectLoader.Load(bpfObject, options.InputName, loaderOptions, diagnostics);
+        BpfModule? module = inputs.Count == 1
+            ? ObjectLoader.Load(inputs[0].Contents, inputs[0].Name, loaderOptions, diagnostics)
+            : LoadAndLink(inputs, loaderOptions);
         foreach (BpfFunction function in module?.Functions ?? [])
             _log.Dump(function.Name, () => ModulePrinter.Print(module!, function));
         return module;
@@ -83,6 +85,19 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
         configuration = KernelConfiguration.Empty;
         return (options.KernelConfig is not { } file || KernelConfiguration.TryRead(file.Contents, file.Name, diagnostics, out configuration))
             && configuration.TryDefine(options.Definitions, diagnostics, out configuration);
+    }
+
+    private BpfModule? LoadAndLink(IReadOnlyList<CompilerInput> inputs, LoaderOptions loaderOptions)
+    {
+        LoaderOptions partOptions = loaderOptions with { IsPart = true, ExternMaps = [] };
+        List<BpfModule> modules = [];
+        foreach (CompilerInput input in inputs)
+        {
+            if (ObjectLoader.Load(input.Contents, input.Name, partOptions, diagnostics) is { } module)
+                modules.Add(module);
+        }
+
+        return modules.Count == inputs.Count ? ModuleLinker.Link(modules, loaderOptions.ExternMaps, diagnostics) : null;
     }
 
     private VerifiedModule? Verify(BpfModule module)

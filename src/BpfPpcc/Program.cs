@@ -35,16 +35,22 @@ internal static class Program
 
     private static int Compile(CommandLineArguments arguments)
     {
-        if (ReadInput(arguments.Input, out string? problem) is not { } input)
-            return Report(DiagnosticId.InputNotReadable, arguments.Input, $"cannot read the file: {problem}");
+        string? problem;
+        List<CompilerInput> inputs = [];
+        foreach (string name in arguments.Inputs)
+        {
+            if (ReadInput(name, out problem) is not { } contents)
+                return Report(DiagnosticId.InputNotReadable, name, $"cannot read the file: {problem}");
+            inputs.Add(new CompilerInput(name, contents));
+        }
 
         string outputPath = arguments.Output ?? (arguments.List is null ? DefaultOutput(arguments) : "-");
         CompilerOptions options = Options(arguments, outputPath);
         if (!TryReadFiles(arguments, ref options))
             return ExitCode.Failure;
         CompilationResult result = arguments.List is null
-            ? Compiler.Compile(input, options)
-            : Compiler.List(input, options, asJson: arguments.List == "json");
+            ? Compiler.Compile(inputs, options)
+            : Compiler.List(inputs, options, asJson: arguments.List == "json");
         foreach (Diagnostic diagnostic in result.Diagnostics)
             DiagnosticRenderer.Write(Console.Error, diagnostic);
         if (arguments.TimePasses)
@@ -58,7 +64,7 @@ internal static class Program
 
     private static CompilerOptions Options(CommandLineArguments arguments, string outputPath) => new()
     {
-        InputName = arguments.Input,
+        InputName = arguments.Inputs[0],
         Cpu = arguments.Cpu switch
         {
             "power9" => Ppc64Cpu.Power9,
@@ -72,7 +78,7 @@ internal static class Program
         SymbolPrefix = arguments.SymbolPrefix,
         Renames = arguments.Renames,
         HelperPrefix = arguments.HelperPrefix,
-        ModuleName = arguments.ModuleName ?? Stem(outputPath == "-" ? arguments.Input : outputPath),
+        ModuleName = arguments.ModuleName ?? Stem(outputPath == "-" ? arguments.Inputs[0] : outputPath),
         ExternMaps = arguments.ExternMaps,
         ProgramTypes = arguments.ProgramTypes,
         Definitions = arguments.Definitions,
@@ -114,9 +120,10 @@ internal static class Program
 
     private static string DefaultOutput(CommandLineArguments arguments)
     {
-        if (arguments.Input == "-")
+        string input = arguments.Inputs[0];
+        if (input == "-")
             return "-";
-        string stem = arguments.Input.EndsWith(".o", StringComparison.Ordinal) ? arguments.Input[..^2] : arguments.Input;
+        string stem = input.EndsWith(".o", StringComparison.Ordinal) ? input[..^2] : input;
         return stem + (arguments.EmitAssembly ? ".ppc.s" : ".ppc.o");
     }
 

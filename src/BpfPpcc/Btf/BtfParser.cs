@@ -138,7 +138,8 @@ public sealed class BtfParser
         return true;
     }
 
-    private static ulong DataLength(BtfKind kind, uint length) => kind switch
+    /// <summary>Bytes of a type behind its common part.</summary>
+    internal static ulong DataLength(BtfKind kind, uint length) => kind switch
     {
         BtfKind.INT or BtfKind.VAR or BtfKind.DECL_TAG => 4,
         BtfKind.ARRAY => 12,

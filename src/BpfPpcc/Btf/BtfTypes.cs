@@ -201,6 +201,9 @@ public sealed class BtfTypes
     /// <summary>Of a DECL_TAG: the member or parameter it stands on, -1 for the whole (btf.rst, 2.2.17).</summary>
     public int ComponentOf(BtfType type) => (int)UInt32(DataOf(type, BtfKind.DECL_TAG));
 
+    /// <summary>Word <paramref name="index"/> of what follows the common part of a type; it must have so many.</summary>
+    internal uint DataWord(BtfType type, int index) => UInt32((uint)_offsets[type.Id] + BtfParser.TypeHeaderSize + 4 * (uint)index);
+
     /// <summary>Without kind_flag a bit field's width is that of its integer, if that is narrower than its bytes.</summary>
     private int BitFieldSizeOf(uint member)
     {

@@ -5,10 +5,10 @@ namespace BpfPpcc.CommandLine;
 /// <summary>What the user asked for, as plain values: the result of reading the command line.</summary>
 public sealed record CommandLineArguments
 {
-    /// <summary>The BPF object, or "-" for standard input.</summary>
-    public required string Input { get; init; }
+    /// <summary>The BPF objects, at least one; "-" for standard input. Several are linked.</summary>
+    public required ImmutableArray<string> Inputs { get; init; }
 
-    /// <summary>Where the output goes, or "-" for standard output; null: beside the input.</summary>
+    /// <summary>Where the output goes, or "-" for standard output; null: beside the first input.</summary>
     public string? Output { get; init; }
 
     /// <summary>power8, power9 or power10.</summary>

@@ -13,11 +13,11 @@ public sealed class CommandLineParser
 {
     private readonly Argument<string[]> _input = new("INPUT")
     {
-        Description = "the BPF object (EM_BPF, as clang -target bpf writes it); - for standard input",
+        Description = "the BPF object (EM_BPF, as clang -target bpf writes it); - for standard input; several are linked into one program",
         Arity = ArgumentArity.ZeroOrMore,
     };
 
-    private readonly Option<string[]> _output = Text("-o", "FILE", "where the object goes; - for standard output [default: INPUT with .ppc.o in place of .o]");
+    private readonly Option<string[]> _output = Text("-o", "FILE", "where the object goes; - for standard output [default: the first INPUT with .ppc.o in place of .o]");
     private readonly Option<string[]> _cpu = Choice("-mcpu", "oldest processor that must run the code [default: power8]", "power8", "power9", "power10");
     private readonly Option<string[]> _level = Choice("-O", "optimisation level [default: 2]", "0", "1", "2");
     private readonly Option<bool> _assembly = Flag("-S", "write assembly text for GNU as instead of an object");
@@ -89,7 +89,7 @@ public sealed class CommandLineParser
         ImmutableArray<(string, string)> renames = [.. (result.GetValue(_rename) ?? []).Select(SplitRename)];
         ImmutableArray<(string, string)> types = [.. (result.GetValue(_type) ?? []).Select(static text => text.Contains('=') ? SplitRename(text) : ("", text))];
         string? error = inputs.Length == 0 ? "no input file"
-            : inputs.Length > 1 ? $"more than one input file: '{inputs[0]}' and '{inputs[1]}'"
+            : inputs.Count(static input => input == "-") > 1 ? "standard input can be read once only, but '-' stands there twice"
             : dump.FirstOrDefault(pass => pass != "all" && !Passes.Contains(pass)) is { } unknown ? $"unknown pass '{unknown}' in --dump; there are all, {string.Join(", ", Passes)}"
             : renames.Any(static rename => rename.Item1.Length == 0 || rename.Item2.Length == 0) ? "--rename-symbol takes OLD=NEW"
             : null;
@@ -97,7 +97,7 @@ public sealed class CommandLineParser
             return new CommandLineRequest.UsageError(error);
         return new CommandLineRequest.Compile(new CommandLineArguments
         {
-            Input = inputs[0],
+            Inputs = [.. inputs],
             Output = Last(result, _output),
             Cpu = Last(result, _cpu) ?? "power8",
             OptimizationLevel = (Last(result, _level) ?? "2")[0] - '0',

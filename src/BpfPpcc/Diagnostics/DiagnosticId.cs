@@ -42,6 +42,9 @@ public enum DiagnosticId
     TypeOverrideUnknown = 316,
     ConfigurationMissing = 317,
     ConfigurationMalformed = 318,
+    LinkInputsDiffer = 380,
+    LinkDefinedTwice = 381,
+    LinkTypesDiffer = 382,
 
     // 1000-1099 structure of the byte code (before any walk)
     UnknownOpcode = 1000,

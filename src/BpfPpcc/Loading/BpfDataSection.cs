@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace BpfPpcc.Loading;
 
 /// <summary>A section of global variables.</summary>
-public sealed class BpfDataSection
+public sealed record BpfDataSection
 {
     /// <summary>Index in <see cref="BpfModule.DataSections"/>.</summary>
     public required int Index { get; init; }

@@ -15,7 +15,7 @@ public enum BpfFunctionRole
 }
 
 /// <summary>One BPF function: a program or a subprogram.</summary>
-public sealed class BpfFunction
+public sealed record BpfFunction
 {
     /// <summary>Index in <see cref="BpfModule.Functions"/>.</summary>
     public required int Index { get; init; }

@@ -16,6 +16,9 @@ public sealed record BpfMap
     /// <summary>Another object defines it: this one only refers to its name.</summary>
     public bool IsExtern { get; init; }
 
+    /// <summary>STB_WEAK: gives way to another definition of the name when objects are linked.</summary>
+    public bool IsWeak { get; init; }
+
     public uint KeySize { get; init; }
 
     public uint ValueSize { get; init; }

@@ -7,7 +7,7 @@ namespace BpfPpcc.Loading;
 /// A loaded BPF object: everything that later stages need to know of it, with every relocation resolved to a <see cref="BpfReference"/>.
 /// No stage after loading sees ELF input.
 /// </summary>
-public sealed class BpfModule
+public sealed record BpfModule
 {
     /// <summary>Input file, as the user named it ("-" for standard input).</summary>
     public required string SourceName { get; init; }

@@ -41,7 +41,7 @@ internal sealed class FunctionTable
                 return null;
         }
 
-        if (table.Count != 0)
+        if (table.Count != 0 || context.IsPart)
             return table;
         context.Fail(DiagnosticId.NoPrograms, "the object has no BPF program: no section with code has a function symbol");
         return null;

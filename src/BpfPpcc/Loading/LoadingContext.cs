@@ -52,6 +52,9 @@ internal sealed class LoadingContext
 
     public ElfFile File { get; }
 
+    /// <summary>The object is to be linked with others: it may lack programs.</summary>
+    public bool IsPart { get; init; }
+
     public string FileName => _fileName;
 
     public DiagnosticBag Diagnostics => _diagnostics;

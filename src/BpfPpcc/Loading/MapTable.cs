@@ -63,7 +63,7 @@ internal sealed class MapTable
             BpfMap? map = reader.Read(symbol.Name, _places.Count, out long valuesOffset, out string fault);
             if (map is null)
                 return Fail(section, symbol.Name, fault);
-            _places.Add(new MapPlace(section, symbol.Value, map, valuesOffset));
+            _places.Add(new MapPlace(section, symbol.Value, map with { IsWeak = symbol.IsWeak }, valuesOffset));
         }
 
         return true;
@@ -93,7 +93,10 @@ internal sealed class MapTable
 
         int next = 0;
         foreach ((BpfMap map, uint id) in legacy.Complete())
-            _places.Add(new MapPlace(section, symbols[next++].Value, map, ValuesOffset: -1, id));
+        {
+            _places.Add(new MapPlace(section, symbols[next].Value, map with { IsWeak = symbols[next].IsWeak }, ValuesOffset: -1, id));
+            next++;
+        }
         if (legacy.NotUnderstood is BpfMap ignored)
             WarnOfIgnoredFields(section, ignored.Name);
         return true;

@@ -42,7 +42,7 @@ public sealed class ObjectLoader
     {
         if (!ElfReader.TryRead(bytes, fileName, diagnostics, out ElfFile? file))
             return null;
-        var loader = new ObjectLoader(new LoadingContext(file!, fileName, diagnostics), bytes, options);
+        var loader = new ObjectLoader(new LoadingContext(file!, fileName, diagnostics) { IsPart = options.IsPart }, bytes, options);
         return loader.IsBpfObject() && loader.ParseTypes() ? loader.Load() : null;
     }
 
@@ -106,7 +106,7 @@ public sealed class ObjectLoader
             return null;
         }
 
-        if (!builtFunctions.Any(static function => function.Role == BpfFunctionRole.Program))
+        if (!_options.IsPart && !builtFunctions.Any(static function => function.Role == BpfFunctionRole.Program))
         {
             const string Message = "the object has no BPF program: all its functions are static";
             _context.Fail(DiagnosticId.NoPrograms, Message, help: "make one of them global");

@@ -17,7 +17,7 @@ public sealed class CommandTests : IDisposable
     [InlineData("", "no input file")]
     [InlineData("--frobnicate", "unknown option '--frobnicate'")]
     [InlineData("-x prog.o", "unknown option '-x'")]
-    [InlineData("a.o b.o", "more than one input file")]
+    [InlineData("- -", "standard input can be read once only")]
     [InlineData("-O3 a.o", "'3' is no value of -O")]
     [InlineData("-mcpu=power7 a.o", "'power7' is no value of -mcpu")]
     [InlineData("--ctx=linux a.o", "'linux' is no value of --ctx")]

@@ -12,7 +12,7 @@ public sealed class LoadingOptionTests
         CommandLineArguments arguments = Parse(
             "a.o", "--btf", "vmlinux", "--btf-base=base", "--kconfig", "config.gz", "--type", "f=xdp", "--type=tc", "-DCONFIG_HZ=100", "-D", "CONFIG_BPF",
             "-DOTHER=\"a=b\"", "-DS=1");
-        Assert.Equal(("a.o", "vmlinux", "base", "config.gz"), (arguments.Input, arguments.Btf, arguments.BtfBase, arguments.KernelConfig));
+        Assert.Equal(("a.o", "vmlinux", "base", "config.gz"), (arguments.Inputs[0], arguments.Btf, arguments.BtfBase, arguments.KernelConfig));
         Assert.Equal([("f", "xdp"), ("", "tc")], arguments.ProgramTypes);
         Assert.Equal([("CONFIG_HZ", "100"), ("CONFIG_BPF", "y"), ("OTHER", "\"a=b\""), ("S", "1")], arguments.Definitions);
         Assert.Null(arguments.List);
@@ -25,7 +25,7 @@ public sealed class LoadingOptionTests
     public void Listing_takes_no_word_of_its_own(string expected, params string[] args)
     {
         CommandLineArguments arguments = Parse(args);
-        Assert.Equal((expected, "a.o"), (arguments.List, arguments.Input));
+        Assert.Equal((expected, "a.o"), (arguments.List, arguments.Inputs[0]));
     }
 
     [Fact]

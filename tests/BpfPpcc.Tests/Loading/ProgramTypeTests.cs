@@ -58,11 +58,11 @@ public sealed class ProgramTypeTests
     {
         byte[] bytes = Toolchain.CompileBpf(Source);
         var options = new CompilerOptions { InputName = "test.o", RawContext = true };
-        string text = Encoding.UTF8.GetString(Compiler.List(bytes, options, asJson: false).Output!);
+        string text = Encoding.UTF8.GetString(Compiler.List([new CompilerInput("test.o", bytes)], options, asJson: false).Output!);
         foreach (string line in new[] { "first  mystery  UNSPEC  0", "third  xdp  XDP  37", "helper  .text  global", "table  HASH  4  8  8  0x0", "outside  function", "counter  .data  4", "text  .rodata  4" })
             Assert.Contains("\n  " + line, text, StringComparison.Ordinal);
 
-        using JsonDocument json = JsonDocument.Parse(Compiler.List(bytes, options, asJson: true).Output);
+        using JsonDocument json = JsonDocument.Parse(Compiler.List([new CompilerInput("test.o", bytes)], options, asJson: true).Output);
         JsonElement root = json.RootElement;
         Assert.Equal(["first", "second", "third"], root.GetProperty("programs").EnumerateArray().Select(p => p.GetProperty("name").GetString()!));
         Assert.Equal("XDP", root.GetProperty("programs")[2].GetProperty("type").GetString());
