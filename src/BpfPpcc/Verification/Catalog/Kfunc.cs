@@ -2,7 +2,9 @@ using BpfPpcc.Bpf;
 
 namespace BpfPpcc.Verification.Catalog;
 
-/// <summary>What is to be known of a kernel function besides its prototype: the KF_ flags of Linux (Documentation/bpf/kfuncs.rst).</summary>
+/// <summary>
+/// What is to be known of a kernel function besides its prototype: the KF_ flags of Linux (Documentation/bpf/kfuncs.rst).
+/// </summary>
 [Flags]
 internal enum KfuncFlags : ushort
 {
@@ -31,7 +33,7 @@ internal enum KfuncFlags : ushort
     /// <summary>ITER_NEW: the iterator lives within one RCU section.</summary>
     RCU_PROTECTED = 1024,
 
-    /// <summary>The last argument is a function of the program that is called before the kernel function returns, or with ASYNC later.</summary>
+    /// <summary>One argument is a function of the program: called before the kernel function returns, or later with ASYNC.</summary>
     CALLBACK = 2048,
     ASYNC = 4096,
 }
@@ -91,7 +93,9 @@ internal sealed record Kfunc(string Name, KfuncFlags Flags, KfuncHooks Hooks)
     };
 }
 
-/// <summary>What the name of a kernel function's parameter says of it (Documentation/bpf/kfuncs.rst, "Annotating kfunc parameters").</summary>
+/// <summary>
+/// What the name of a kernel function's parameter says of it (Documentation/bpf/kfuncs.rst, "Annotating kfunc parameters").
+/// </summary>
 [Flags]
 internal enum KfuncParameter : ushort
 {

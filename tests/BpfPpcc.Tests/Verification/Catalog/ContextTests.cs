@@ -102,7 +102,8 @@ public sealed class ContextTests
     [InlineData(BpfProgramType.SYSCALL, 0, 16, 4, true, true)]
     [InlineData(BpfProgramType.NETFILTER, 0, 8, 8, false, true)] // skb
     [InlineData(BpfProgramType.LIRC_MODE2, 0, 0, 4, false, true)]
-    public void Accesses_are_those_that_Linux_allows(BpfProgramType type, int attachType, int offset, int size, bool isWrite, bool isAllowed)
+    public void Accesses_are_those_that_Linux_allows(
+        BpfProgramType type, int attachType, int offset, int size, bool isWrite, bool isAllowed)
     {
         ContextLayout layout = ContextLayouts.Of(new ProgramKind(type, attachType));
         Assert.Equal(isAllowed, layout.Allows(offset, size, isWrite, out _));

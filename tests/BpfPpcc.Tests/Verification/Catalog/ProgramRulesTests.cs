@@ -130,5 +130,6 @@ public sealed class ProgramRulesTests
     [InlineData("task__nullable", KfuncParameter.NULLABLE)]
     [InlineData("rdonly_buf_size", KfuncParameter.RETURNED_SIZE | KfuncParameter.RETURNED_READONLY)]
     [InlineData("task", KfuncParameter.None)]
-    public void Parameter_names_say_what_they_are(string name, object role) => Assert.Equal((KfuncParameter)role, KfuncParameters.RoleOf(name));
+    public void Parameter_names_say_what_they_are(string name, object role) =>
+        Assert.Equal((KfuncParameter)role, KfuncParameters.RoleOf(name));
 }
