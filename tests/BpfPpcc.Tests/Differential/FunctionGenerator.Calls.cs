@@ -245,7 +245,7 @@ internal sealed partial class FunctionGenerator
     // The address of a key in the stack: an index that is in range mostly.
     private void SetKeyArgument(int r, int entries)
     {
-        int at = StackPlace(4, isPlainStore: true, isAligned: true);
+        int at = _style.KeepsStackPrivate ? -1 : StackPlace(4, isPlainStore: true, isAligned: true);
         int offset;
         if (at < 0)
         {

@@ -161,7 +161,7 @@ internal sealed partial class FunctionGenerator
             case 0 or 1 when _contextSlot >= 0:
                 LoadSlot(r, _contextSlot);
                 return;
-            case 0 or 1 or 2 when _plan.StackSize >= 16 && TryStackPointer(r):
+            case 0 or 1 or 2 when TryStackPointer(r):
                 return;
             default:
                 MakeVariablePointer(r, isStore);
@@ -199,6 +199,8 @@ internal sealed partial class FunctionGenerator
         for (int attempt = 0; attempt < 12; attempt++)
         {
             int at = isAligned ? size * _random.Next(_plan.StackSize / size) : _random.Next(_plan.StackSize - size + 1);
+            if (_random.Chance(_style.PercentHot))
+                at = 8 * _random.Next(Math.Min(3, _plan.StackSize / 8)) + size * _random.Next(8 / size);
             if (IsUsable(at, size, isInitialised: !isPlainStore))
                 return at;
             if (attempt >= 6 && IsUsable(at, size, isInitialised: false))
@@ -239,7 +241,7 @@ internal sealed partial class FunctionGenerator
     /// <summary>A pointer to a stretch of the frame; all of it is written then.</summary>
     private bool TryStackPointer(int r, int least = 16)
     {
-        for (int attempt = 0; attempt < 10; attempt++)
+        for (int attempt = 0; attempt < 10 && _plan.StackSize >= least && !_style.KeepsStackPrivate; attempt++)
         {
             int length = Math.Min(8 * _random.Between(least / 8, 8), _plan.StackSize / 8 * 8);
             int at = 8 * _random.Next((_plan.StackSize - length) / 8 + 1);

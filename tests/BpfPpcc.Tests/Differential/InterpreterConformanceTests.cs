@@ -37,12 +37,10 @@ public sealed class InterpreterConformanceTests
 
     private static ulong Run(ConformanceProgram program, byte[] bytes)
     {
-        // Some of the programs read stack bytes that they did not write: only the contents of written ones matter to their results.
-        var memory = new InterpreterMemory { IsStrict = false };
+        var memory = new InterpreterMemory();
         ulong address = bytes.Length == 0 ? 0 : memory.Add("memory", bytes).Address;
         var interpreter = new ReferenceInterpreter(program.Code, memory)
         {
-            IsStrict = false,
             Helper = (id, a) => ConformanceHelper(id, a, memory),
         };
         return interpreter.Run(0, address, (ulong)bytes.Length);

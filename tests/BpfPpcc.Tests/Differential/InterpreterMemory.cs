@@ -59,9 +59,6 @@ public sealed class InterpreterMemory(bool isBigEndian = false, uint slide = 0)
     private readonly ulong _firstSlice = slide == 0 ? 1UL : 0x4000;
     private readonly List<MemoryRegion> _regions = [];
 
-    /// <summary>Reading a stack byte that was never written is a fault.</summary>
-    public bool IsStrict { get; init; } = true;
-
     public MemoryRegion Add(string name, byte[] bytes, bool isWritable = true) => AddRegion(name, bytes, isWritable, isStack: false);
 
     public MemoryRegion AddStack(int size) => AddRegion("stack", new byte[size], isWritable: true, isStack: true);
@@ -95,7 +92,7 @@ public sealed class InterpreterMemory(bool isBigEndian = false, uint slide = 0)
             bool overlaps = false;
             for (int i = offset; i < offset + size; i++)
             {
-                if (!region.IsInitialised[i] && IsStrict)
+                if (!region.IsInitialised[i])
                     throw new BpfFaultException($"reads uninitialised stack at {offset - region.Bytes.Length}, {size} bytes");
                 overlaps |= region.StoreStart![i] != offset || region.StoreWidth![i] != size;
             }

@@ -18,6 +18,12 @@ internal sealed record GeneratorStyle
     /// <summary>Memory accesses that go to the stack through r10.</summary>
     public required int PercentStack { get; init; }
 
+    /// <summary>Of these, the part that goes to the same few slots, in every width.</summary>
+    public required int PercentHot { get; init; }
+
+    /// <summary>No address of the stack is in a register: its slots can all live in registers.</summary>
+    public required bool KeepsStackPrivate { get; init; }
+
     /// <summary>Numbers in r1 to r5 that are saved over calls.</summary>
     public required int PercentSaved { get; init; }
 
@@ -53,6 +59,8 @@ internal sealed record GeneratorStyle
             Percent64 = random.Pick(50, 50, 80, 20, 0, 100),
             PercentImmediate = random.Pick(50, 50, 20, 85),
             PercentStack = random.Pick(40, 40, 80, 10),
+            PercentHot = random.Pick(0, 30, 70),
+            KeepsStackPrivate = random.Chance(35),
             PercentSaved = random.Pick(30, 80, 0),
             PercentSunk = random.Pick(60, 60, 35, 10),
             FillsRegisters = random.Chance(25),

@@ -55,9 +55,6 @@ public sealed partial class ReferenceInterpreter
         _visits = new byte[_code.Length];
     }
 
-    /// <summary>Reading a register that was not written is a fault.</summary>
-    public bool IsStrict { get; init; } = true;
-
     public long StepLimit { get; init; } = 50_000_000;
 
     public HelperCall? Helper { get; init; }
@@ -153,7 +150,7 @@ public sealed partial class ReferenceInterpreter
     {
         if (register > 10)
             throw new BpfFaultException($"register r{register}");
-        if (IsStrict && !_known[register])
+        if (!_known[register])
             throw new BpfFaultException($"reads r{register}, which was not written");
         return _r[register];
     }
