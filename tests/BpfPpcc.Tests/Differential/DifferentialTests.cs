@@ -39,6 +39,8 @@ public sealed class DifferentialTests
                 {
                     coverage.Add(own);
                     differences.AddRange(found);
+                    foreach (Difference difference in found)
+                        Console.WriteLine(OneLine(difference));
                     done += size;
                     if (done / 10_000 != (done - size) / 10_000)
                         Console.WriteLine($"{done} of {count} programs, {differences.Count} differences");
@@ -68,7 +70,7 @@ public sealed class DifferentialTests
     private static string Explain(List<Difference> differences)
     {
         var lines = new List<string> { $"{differences.Count} differences" };
-        lines.AddRange(differences.Select(static d => $"{d.Unit.Name} -O{d.OptimizationLevel}: {d.Description}"));
+        lines.AddRange(differences.Select(OneLine));
         foreach (Difference difference in differences.DistinctBy(static d => d.Unit.Name).Take(ReportedDifferences))
         {
             Difference shrunk = new Shrinker(Tester).Shrink(difference);
@@ -77,6 +79,9 @@ public sealed class DifferentialTests
 
         return string.Join('\n', lines);
     }
+
+    private static string OneLine(Difference difference) =>
+        $"{difference.Unit.Name}, input {difference.Input}, -O{difference.OptimizationLevel}: {difference.Description.Split('\n')[0]}";
 
     private static string Setting(string name, string otherwise) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } given ? given : otherwise;
 }
