@@ -171,7 +171,7 @@ checked_call:
         HELPER  bpf_helper_skb_load_helper_8,do_load_packet_8
         HELPER  bpf_helper_skb_load_helper_16,do_load_packet_16
         HELPER  bpf_helper_skb_load_helper_32,do_load_packet_32
-        HELPER  bpf_helper_id_0,do_gather_bytes
+        HELPER  bpf_helper_unspec,do_gather_bytes
         HELPER  bpf_helper_map_lookup_elem,do_map_lookup_elem
         HELPER  bpf_helper_map_update_elem,do_map_update_elem
         HELPER  bpf_helper_map_delete_elem,do_map_delete_elem
