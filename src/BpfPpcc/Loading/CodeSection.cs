@@ -57,7 +57,7 @@ internal sealed class CodeSection
     /// <summary>Why the instruction at a slot must not be executed, or null.</summary>
     public string? PoisonOf(int slot) => _poison.GetValueOrDefault(slot);
 
-    /// <summary>Writes the result of a CO-RE relocation into the instruction at a slot; false with a fault ("it ...").</summary>
+    /// <summary>Writes the result of a CO-RE relocation into the instruction at a slot; false with a fault ("stands on ...").</summary>
     /// <param name="end">The slot behind the function.</param>
     public bool TryPatch(int slot, int end, CoreResult result, out string fault)
     {

@@ -13,37 +13,37 @@ internal readonly record struct CoreResult(CoreValue Old, CoreValue New, string?
 internal static class CorePatch
 {
     /// <summary>
-    /// Patches the instruction at the start of <paramref name="code"/>. False with a fault ("it ...") if it is not one that can be
+    /// Patches the instruction at the start of <paramref name="code"/>. False with a fault ("stands on ...") if it is not one that can be
     /// relocated or does not hold what it should.
     /// </summary>
     /// <param name="poison">Why the instruction must not be executed, or null.</param>
     public static bool TryApply(Span<BpfInstruction> code, CoreResult result, out string? poison, out string fault)
     {
         poison = result.Poison;
-        fault = "";
-        if (poison is not null)
-            return true;
-        switch (code[0].Class)
+        fault = CanHaveIt(code) ? "" : $"stands on an instruction with opcode 0x{code[0].Opcode:x2}, which cannot have it";
+        if (fault.Length != 0 || poison is not null)
+            return fault.Length == 0;
+        return code[0].Class switch
         {
-            case BpfClass.ALU or BpfClass.ALU64:
-                return TryPatchImmediate(ref code[0], result, out fault);
-            case BpfClass.LDX or BpfClass.ST or BpfClass.STX:
-                return TryPatchAccess(ref code[0], result, out poison, out fault);
-            case BpfClass.LD:
-                return TryPatchLoadImmediate64(code, result, out fault);
-            case BpfClass.JMP or BpfClass.JMP32:
-                fault = $"stands on an instruction with opcode 0x{code[0].Opcode:x2}, which cannot have it";
-                return false;
-        }
-
-        throw new InvalidOperationException("an instruction class without a rule");
+            BpfClass.ALU or BpfClass.ALU64 => TryPatchImmediate(ref code[0], result, out fault),
+            BpfClass.LDX or BpfClass.ST or BpfClass.STX => TryPatchAccess(ref code[0], result, out poison, out fault),
+            BpfClass.LD => TryPatchLoadImmediate64(code, result, out fault),
+            BpfClass.JMP or BpfClass.JMP32 => throw new InvalidOperationException("a jump has neither an immediate nor an offset to relocate"),
+        };
     }
+
+    private static bool CanHaveIt(ReadOnlySpan<BpfInstruction> code) => code[0].Class switch
+    {
+        BpfClass.ALU or BpfClass.ALU64 => code[0].Source == BpfSource.K,
+        BpfClass.LDX or BpfClass.ST or BpfClass.STX => true,
+        BpfClass.LD => code[0].IsLoadImmediate64 && code[0].Src == 0 && code.Length == 2,
+        BpfClass.JMP or BpfClass.JMP32 => false,
+    };
 
     private static bool TryPatchImmediate(ref BpfInstruction instruction, CoreResult result, out string fault)
     {
-        fault = instruction.Source == BpfSource.X ? "stands on an instruction without an immediate"
-            : result.Old.IsCertain && (uint)instruction.Imm != (uint)result.Old.Number ? Unexpected(instruction.Imm, result)
-            : "";
+        bool isExpected = !result.Old.IsCertain || (uint)instruction.Imm == (uint)result.Old.Number;
+        fault = isExpected ? "" : Unexpected(instruction.Imm, result);
         instruction = instruction with { Imm = (int)result.New.Number };
         return fault.Length == 0;
     }
@@ -77,12 +77,6 @@ internal static class CorePatch
 
     private static bool TryPatchLoadImmediate64(Span<BpfInstruction> code, CoreResult result, out string fault)
     {
-        if (!code[0].IsLoadImmediate64 || code[0].Src != 0 || code.Length < 2)
-        {
-            fault = $"stands on an instruction with opcode 0x{code[0].Opcode:x2}, which cannot have it";
-            return false;
-        }
-
         ulong value = code[0].LoadImmediate64Value(code[1]);
         fault = result.Old.IsCertain && value != result.Old.Number ? Unexpected((long)value, result) : "";
         code[0] = code[0] with { Imm = (int)result.New.Number };

@@ -29,8 +29,12 @@ internal sealed class CoreRelocator
     public bool TryApply(List<CodeSection> sections, FunctionTable functions)
     {
         bool ok = true, any = false;
+        var names = new HashSet<string>();
         foreach (CodeSection section in sections)
         {
+            // Records know sections by name, of which the first counts.
+            if (!names.Add(section.Section.Name))
+                continue;
             if (_context.BtfExt is not BtfExt ext || !ext.CoreRelocations.TryGetValue(section.Section.Name, out ImmutableArray<BtfCoreRelocation> records))
                 continue;
             any = true;
