@@ -26,8 +26,7 @@ internal enum CallKind
 /// <summary>A call instruction with what loading found out about it.</summary>
 /// <param name="Number">Helper: its number. Local: index of the function. Else 0.</param>
 /// <param name="Extern">Extern: what is called.</param>
-/// <param name="HelperArguments">Helper: how many of r1..r5 it takes.</param>
-internal readonly record struct CallSite(CallKind Kind, int Number, BpfReference.ExternCall? Extern, int HelperArguments = 0)
+internal readonly record struct CallSite(CallKind Kind, int Number, BpfReference.ExternCall? Extern)
 {
     /// <summary>Registers r1 to r5, one bit each by number.</summary>
     public const int AllArguments = 0b111110;
@@ -44,7 +43,7 @@ internal readonly record struct CallSite(CallKind Kind, int Number, BpfReference
         {
             BpfReference.FunctionCall call => new CallSite(CallKind.Local, call.Function, null),
             BpfReference.ExternCall call => new CallSite(CallKind.Extern, 0, call),
-            null when instruction.Src == BpfPseudo.HelperCall => Helper(function, instruction.Imm),
+            null when instruction.Src == BpfPseudo.HelperCall => Helper(instruction.Imm),
             _ => throw new InvalidOperationException($"{function.Name}: call {slot} passed the structure check without a target"),
         };
     }
@@ -54,26 +53,21 @@ internal readonly record struct CallSite(CallKind Kind, int Number, BpfReference
         ? HelperPrefix + name
         : string.Create(CultureInfo.InvariantCulture, $"{HelperPrefix}id_{id}");
 
-    /// <summary>
-    /// How many arguments a helper takes: five if it is not known, and in programs without a type, whose hosts may have helpers of
-    /// their own under the kernel's numbers.
-    /// </summary>
-    public static int ArgumentsOfHelper(BpfFunction caller, int id) =>
-        caller is { Role: BpfFunctionRole.Program, ProgramType: BpfProgramType.UNSPEC } ? 5 : BpfHelpers.Find(id)?.Arguments ?? 5;
+    /// <summary>How many arguments a helper takes: five if it is not known.</summary>
+    public static int ArgumentsOfHelper(int id) => BpfHelpers.Find(id)?.Arguments ?? 5;
 
     /// <summary>The registers that the call reads as arguments, one bit each by number.</summary>
     /// <param name="localArguments">By function: the argument registers that it reads.</param>
     public int ArgumentRegisters(int[] localArguments) => Kind switch
     {
-        CallKind.Helper => First(HelperArguments),
+        CallKind.Helper => First(ArgumentsOfHelper(Number)),
         CallKind.TailCall => First(3),
         CallKind.Local => localArguments[Number],
         CallKind.Extern => First(Extern!.Prototype is { } prototype ? Math.Min(5, prototype.Parameters.Length) : 5),
         CallKind.Indirect => AllArguments,
     };
 
-    private static CallSite Helper(BpfFunction caller, int id) =>
-        new(id == BpfHelpers.TailCall ? CallKind.TailCall : CallKind.Helper, id, null, ArgumentsOfHelper(caller, id));
+    private static CallSite Helper(int id) => new(id == BpfHelpers.TailCall ? CallKind.TailCall : CallKind.Helper, id, null);
 
     /// <summary>r1 to rN.</summary>
     private static int First(int count) => AllArguments & ((1 << (count + 1)) - 1);

@@ -24,7 +24,7 @@ public static class IndirectCalls
             {
                 foreach (IrInstruction instruction in block.Instructions)
                 {
-                    if (instruction.Opcode != IrOpcode.CallIndirect || Resolve(instruction, source.Functions[function.FunctionIndex], module.Symbols))
+                    if (instruction.Opcode != IrOpcode.CallIndirect || Resolve(instruction, module.Symbols))
                         continue;
                     areKnown = false;
                     Report(instruction, source.Functions[function.FunctionIndex], source, diagnostics);
@@ -35,7 +35,7 @@ public static class IndirectCalls
         return areKnown;
     }
 
-    private static bool Resolve(IrInstruction call, BpfFunction source, SymbolTable symbols)
+    private static bool Resolve(IrInstruction call, SymbolTable symbols)
     {
         IrInstruction target = call.Operands[0];
         switch (target.Opcode)
@@ -48,7 +48,7 @@ public static class IndirectCalls
                 int id = (int)target.Immediate;
                 call.Opcode = IrOpcode.CallExtern;
                 call.Symbol = symbols.Intern(SymbolKind.ExternFunction, CallSite.HelperName(id), id);
-                call.Operands = call.Operands[1..(1 + Math.Min(CallSite.ArgumentsOfHelper(source, id), call.Operands.Length - 1))];
+                call.Operands = call.Operands[1..(1 + Math.Min(CallSite.ArgumentsOfHelper(id), call.Operands.Length - 1))];
                 return true;
             default:
                 return false;

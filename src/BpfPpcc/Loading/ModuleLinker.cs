@@ -120,6 +120,7 @@ public sealed class ModuleLinker
         BpfReference.FunctionCall call => new BpfReference.FunctionCall(_layout.FunctionOf(input, call.Function)),
         BpfReference.ExternCall call => _layout.Resolve(call.Name, isCall: true) ?? reference,
         BpfReference.ExternAddress address => _layout.Resolve(address.Name, isCall: false) ?? reference,
+        BpfReference.Poisoned => reference,
         _ => throw new InvalidOperationException($"unknown reference {reference}"),
     };
 

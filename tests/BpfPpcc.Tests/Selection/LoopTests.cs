@@ -125,7 +125,7 @@ public sealed class LoopTests
             cmpld cr0, %v5, %v1
             branch cr0.gt set, b2, b3
             b2:
-            jump b4(%v6)
+            jump b6(%v6)
             b3:
             lwz %v7, -4(%v5)
             xor %v8, %v6, %v7
