@@ -129,6 +129,7 @@ public sealed class LoopTests
             b3:
             lwz %v7, -4(%v5)
             xor %v8, %v6, %v7
+            addi %v9, %v5, 4
             branch-on-count b5, b6
             """.ReplaceLineEndings("\n")), ShapeText.Renumber(text[..Math.Max(0, text.IndexOf("branch-on-count", StringComparison.Ordinal))]
             + "branch-on-count b5, b6"));
