@@ -98,7 +98,7 @@ public readonly record struct InductionVariable(IrInstruction Phi, IrInstruction
             left = left.Operands[0];
         if (left != Next && left != Phi)
             return false;
-        IrCondition condition = branch.Targets[0] == to ? branch.Condition : Inverse(branch.Condition);
+        IrCondition condition = branch.Targets[0] == to ? branch.Condition : branch.Condition.Negated();
         guard = new Guard(condition, left == Next, constant.Immediate);
         return true;
     }
@@ -129,21 +129,4 @@ public readonly record struct InductionVariable(IrInstruction Phi, IrInstruction
                 return false;
         }
     }
-
-    private static IrCondition Inverse(IrCondition condition) => condition switch
-    {
-        IrCondition.None => IrCondition.None,
-        IrCondition.Equal => IrCondition.NotEqual,
-        IrCondition.NotEqual => IrCondition.Equal,
-        IrCondition.UnsignedLess => IrCondition.UnsignedGreaterOrEqual,
-        IrCondition.UnsignedLessOrEqual => IrCondition.UnsignedGreater,
-        IrCondition.UnsignedGreater => IrCondition.UnsignedLessOrEqual,
-        IrCondition.UnsignedGreaterOrEqual => IrCondition.UnsignedLess,
-        IrCondition.SignedLess => IrCondition.SignedGreaterOrEqual,
-        IrCondition.SignedLessOrEqual => IrCondition.SignedGreater,
-        IrCondition.SignedGreater => IrCondition.SignedLessOrEqual,
-        IrCondition.SignedGreaterOrEqual => IrCondition.SignedLess,
-        IrCondition.Test => IrCondition.TestZero,
-        IrCondition.TestZero => IrCondition.Test,
-    };
 }

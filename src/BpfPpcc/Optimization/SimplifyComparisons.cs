@@ -39,7 +39,7 @@ internal static class SimplifyComparisons
             return ConstantFolding.Compare(user.Condition, user.CompareWidth, left.Immediate, right.Immediate);
         if (left.Opcode == IrOpcode.Constant)
         {
-            Set(user, Mirrored(user.Condition), user.CompareWidth, right, left, context);
+            Set(user, user.Condition.Mirrored(), user.CompareWidth, right, left, context);
             return null;
         }
 
@@ -61,7 +61,7 @@ internal static class SimplifyComparisons
         {
             // Zero extension keeps the unsigned order and makes the signed one the same; sign extension keeps both.
             if (x.Opcode == IrOpcode.ZeroExtend)
-                Set(user, Unsigned(user.Condition), 32, x.Operands[0], y.Operands[0], context);
+                Set(user, user.Condition.AsUnsigned(), 32, x.Operands[0], y.Operands[0], context);
             else if (x.Opcode == IrOpcode.SignExtend && user.Condition is not (IrCondition.Test or IrCondition.TestZero))
                 Set(user, user.Condition, 32, x.Operands[0], y.Operands[0], context);
         }
@@ -81,7 +81,7 @@ internal static class SimplifyComparisons
         else if (width == 64 && x is { Opcode: IrOpcode.ZeroExtend, Width: 32 } && c is >= 0 and <= uint.MaxValue)
         {
             IrInstruction constant = context.Constant(ConstantFolding.Canonical(c, 32));
-            Set(user, Unsigned(user.Condition), 32, x.Operands[0], constant, context);
+            Set(user, user.Condition.AsUnsigned(), 32, x.Operands[0], constant, context);
         }
         else if (width == 64 && x is { Opcode: IrOpcode.SignExtend, Width: 32 } && c is >= int.MinValue and <= int.MaxValue
             && user.Condition is not (IrCondition.Test or IrCondition.TestZero))
@@ -197,29 +197,4 @@ internal static class SimplifyComparisons
         user.Operands[1] = right;
         context.NoteRewrite();
     }
-
-    /// <summary>The condition that holds between b and a if this one holds between a and b.</summary>
-    private static IrCondition Mirrored(IrCondition condition) => condition switch
-    {
-        IrCondition.UnsignedLess => IrCondition.UnsignedGreater,
-        IrCondition.UnsignedLessOrEqual => IrCondition.UnsignedGreaterOrEqual,
-        IrCondition.UnsignedGreater => IrCondition.UnsignedLess,
-        IrCondition.UnsignedGreaterOrEqual => IrCondition.UnsignedLessOrEqual,
-        IrCondition.SignedLess => IrCondition.SignedGreater,
-        IrCondition.SignedLessOrEqual => IrCondition.SignedGreaterOrEqual,
-        IrCondition.SignedGreater => IrCondition.SignedLess,
-        IrCondition.SignedGreaterOrEqual => IrCondition.SignedLessOrEqual,
-        IrCondition.None or IrCondition.Equal or IrCondition.NotEqual or IrCondition.Test or IrCondition.TestZero => condition,
-    };
-
-    /// <summary>The condition between zero-extended values, which are not negative.</summary>
-    private static IrCondition Unsigned(IrCondition condition) => condition switch
-    {
-        IrCondition.SignedLess => IrCondition.UnsignedLess,
-        IrCondition.SignedLessOrEqual => IrCondition.UnsignedLessOrEqual,
-        IrCondition.SignedGreater => IrCondition.UnsignedGreater,
-        IrCondition.SignedGreaterOrEqual => IrCondition.UnsignedGreaterOrEqual,
-        IrCondition.None or IrCondition.Equal or IrCondition.NotEqual or IrCondition.UnsignedLess or IrCondition.UnsignedLessOrEqual
-            or IrCondition.UnsignedGreater or IrCondition.UnsignedGreaterOrEqual or IrCondition.Test or IrCondition.TestZero => condition,
-    };
 }

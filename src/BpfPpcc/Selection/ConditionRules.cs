@@ -61,7 +61,7 @@ internal static class ConditionRules
         if (!IsTest(comparison.Condition) && comparison.Width == 64
             && HasWordBits(context, comparison.Left) && HasWordBits(context, comparison.Right))
         {
-            comparison = comparison with { Condition = Unsigned(comparison.Condition), Width = 32 };
+            comparison = comparison with { Condition = comparison.Condition.AsUnsigned(), Width = 32 };
         }
 
         return comparison;
@@ -71,7 +71,7 @@ internal static class ConditionRules
     {
         if (!IsConstant(comparison.Left) || IsConstant(comparison.Right))
             return comparison;
-        return comparison with { Condition = Mirror(comparison.Condition), Left = comparison.Right, Right = comparison.Left };
+        return comparison with { Condition = comparison.Condition.Mirrored(), Left = comparison.Right, Right = comparison.Left };
     }
 
     private static bool IsConstant(IrInstruction value) => ValueFacts.TryConstant(value, out _);
@@ -87,32 +87,6 @@ internal static class ConditionRules
 
     private static bool HasWordBits(SelectionContext context, IrInstruction value) =>
         ValueFacts.TryConstant(value, out long constant) ? constant == (uint)constant : context.Facts.Bits(value) <= 32;
-
-    private static IrCondition Mirror(IrCondition condition) => condition switch
-    {
-        IrCondition.UnsignedLess => IrCondition.UnsignedGreater,
-        IrCondition.UnsignedLessOrEqual => IrCondition.UnsignedGreaterOrEqual,
-        IrCondition.UnsignedGreater => IrCondition.UnsignedLess,
-        IrCondition.UnsignedGreaterOrEqual => IrCondition.UnsignedLessOrEqual,
-        IrCondition.SignedLess => IrCondition.SignedGreater,
-        IrCondition.SignedLessOrEqual => IrCondition.SignedGreaterOrEqual,
-        IrCondition.SignedGreater => IrCondition.SignedLess,
-        IrCondition.SignedGreaterOrEqual => IrCondition.SignedLessOrEqual,
-        IrCondition.None or IrCondition.Equal or IrCondition.NotEqual or IrCondition.Test or IrCondition.TestZero => condition,
-    };
-
-    private static IrCondition Unsigned(IrCondition condition) => condition switch
-    {
-        IrCondition.SignedLess => IrCondition.UnsignedLess,
-        IrCondition.SignedLessOrEqual => IrCondition.UnsignedLessOrEqual,
-        IrCondition.SignedGreater => IrCondition.UnsignedGreater,
-        IrCondition.SignedGreaterOrEqual => IrCondition.UnsignedGreaterOrEqual,
-        IrCondition.None or IrCondition.Equal or IrCondition.NotEqual or IrCondition.UnsignedLess or IrCondition.UnsignedLessOrEqual
-            or IrCondition.UnsignedGreater or IrCondition.UnsignedGreaterOrEqual or IrCondition.Test or IrCondition.TestZero => condition,
-    };
-
-    private static bool IsSigned(IrCondition condition) => condition is IrCondition.SignedLess or IrCondition.SignedLessOrEqual
-        or IrCondition.SignedGreater or IrCondition.SignedGreaterOrEqual;
 
     private static void EmitComparison(SelectionContext context, Comparison comparison)
     {
@@ -138,7 +112,7 @@ internal static class ConditionRules
     private static MachineOperand UseLeft(SelectionContext context, Comparison comparison) =>
         context.UseLow(comparison.Left, comparison.Width);
 
-    private static Ppc64Opcode RegisterOpcode(Comparison comparison) => IsSigned(comparison.Condition)
+    private static Ppc64Opcode RegisterOpcode(Comparison comparison) => comparison.Condition.IsSigned()
         ? (comparison.Width == 32 ? Cmpw : Cmpd)
         : (comparison.Width == 32 ? Cmplw : Cmpld);
 
@@ -149,11 +123,11 @@ internal static class ConditionRules
         long signed = ArithmeticRules.Truncate(constant, comparison.Width);
         ulong unsigned = isWord ? (uint)constant : (ulong)constant;
         MachineOperand left = UseLeft(context, comparison);
-        if ((isEquality || IsSigned(comparison.Condition)) && Ppc64Fields.FitsSI16(signed))
+        if ((isEquality || comparison.Condition.IsSigned()) && Ppc64Fields.FitsSI16(signed))
         {
             context.Emit(isWord ? Cmpwi : Cmpdi, CrField(0), left, Immediate(signed));
         }
-        else if (!IsSigned(comparison.Condition) && unsigned <= ushort.MaxValue)
+        else if (!comparison.Condition.IsSigned() && unsigned <= ushort.MaxValue)
         {
             context.Emit(isWord ? Cmplwi : Cmpldi, CrField(0), left, Immediate((long)unsigned));
         }

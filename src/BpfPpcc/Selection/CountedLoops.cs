@@ -116,7 +116,7 @@ internal sealed class CountedLoops
         bool leaves = IsInLoop(header, exit.Successors[continueTarget]) && !IsInLoop(header, exit.Successors[1 - continueTarget]);
         if (!leaves || !_dominators.Dominates(exit, latch))
             return;
-        if (!InductionVariable.TryMatch(_facts, header, entering, repeating, exit.Terminator, continueTarget, out InductionVariable variable))
+        if (!ExitComparison.TryMatch(_facts, header, entering, repeating, exit.Terminator, continueTarget, out ExitComparison variable))
             return;
         IrBlock from = header.Predecessors[entering];
         CountedLoop? loop = null;

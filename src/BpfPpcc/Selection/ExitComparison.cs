@@ -13,34 +13,34 @@ namespace BpfPpcc.Selection;
 /// <param name="Condition">Value to the left, limit to the right.</param>
 /// <param name="Limit">Constant.</param>
 /// <param name="Width">Of the comparison, 32 or 64.</param>
-internal readonly record struct InductionVariable(
+internal readonly record struct ExitComparison(
     IrInstruction Initial, long Offset, long Step, IrCondition Condition, long Limit, int Width)
 {
-    /// <summary>The induction variable that a branch of a loop compares with a constant, if it is one.</summary>
+    /// <summary>What a branch of a loop compares with a constant, if that is such a phi.</summary>
     /// <param name="header">Header with two predecessors.</param>
     /// <param name="entering">Index of the predecessor outside.</param>
     /// <param name="repeating">Index of the predecessor in the loop.</param>
     /// <param name="branch">Runs once in every iteration.</param>
     /// <param name="continueTarget">Which of its targets stays in the loop.</param>
-    /// <param name="variable">The result.</param>
+    /// <param name="comparison">The result.</param>
     public static bool TryMatch(
-        ValueFacts facts, IrBlock header, int entering, int repeating, IrInstruction branch, int continueTarget, out InductionVariable variable)
+        ValueFacts facts, IrBlock header, int entering, int repeating, IrInstruction branch, int continueTarget, out ExitComparison comparison)
     {
-        variable = default;
-        IrCondition condition = continueTarget == 0 ? branch.Condition : Negate(branch.Condition);
+        comparison = default;
+        IrCondition condition = continueTarget == 0 ? branch.Condition : branch.Condition.Negated();
         int width = branch.CompareWidth;
         if (!ValueFacts.TryConstant(branch.Operands[1], out long limit))
             return false;
 
         // Of something below 2^32 the low half says as much, unless it is compared as signed or with more.
         IrInstruction compared = branch.Operands[0];
-        if (width == 64 && facts.Bits(compared) <= 32 && limit == (uint)limit && !IsSigned(condition))
+        if (width == 64 && facts.Bits(compared) <= 32 && limit == (uint)limit && !condition.IsSigned())
             width = 32;
         (IrInstruction phi, long offset) = SplitConstant(compared, width);
         if (phi.Opcode != IrOpcode.Phi || phi.Block != header || phi.Width < width)
             return false;
         (IrInstruction stepped, long step) = SplitConstant(phi.Operands[repeating], width);
-        variable = new InductionVariable(phi.Operands[entering], offset, step, condition, limit, width);
+        comparison = new ExitComparison(phi.Operands[entering], offset, step, condition, limit, width);
         return stepped == phi && step != 0;
     }
 
@@ -50,7 +50,7 @@ internal readonly record struct InductionVariable(
         count = 0;
         if (!ValueFacts.TryConstant(Initial, out long initial))
             return false;
-        bool isSigned = IsSigned(Condition);
+        bool isSigned = Condition.IsSigned();
         Int128 lowest = isSigned ? -((Int128)1 << (Width - 1)) : 0;
         Int128 highest = lowest + ((Int128)1 << Width) - 1;
         Int128 first = Interpret(unchecked(initial + Offset), isSigned);
@@ -113,24 +113,4 @@ internal readonly record struct InductionVariable(
 
         return (value, ArithmeticRules.Truncate(constant, width));
     }
-
-    private static bool IsSigned(IrCondition condition) => condition is IrCondition.SignedLess or IrCondition.SignedLessOrEqual
-        or IrCondition.SignedGreater or IrCondition.SignedGreaterOrEqual;
-
-    private static IrCondition Negate(IrCondition condition) => condition switch
-    {
-        IrCondition.None => IrCondition.None,
-        IrCondition.Equal => IrCondition.NotEqual,
-        IrCondition.NotEqual => IrCondition.Equal,
-        IrCondition.UnsignedLess => IrCondition.UnsignedGreaterOrEqual,
-        IrCondition.UnsignedLessOrEqual => IrCondition.UnsignedGreater,
-        IrCondition.UnsignedGreater => IrCondition.UnsignedLessOrEqual,
-        IrCondition.UnsignedGreaterOrEqual => IrCondition.UnsignedLess,
-        IrCondition.SignedLess => IrCondition.SignedGreaterOrEqual,
-        IrCondition.SignedLessOrEqual => IrCondition.SignedGreater,
-        IrCondition.SignedGreater => IrCondition.SignedLessOrEqual,
-        IrCondition.SignedGreaterOrEqual => IrCondition.SignedLess,
-        IrCondition.Test => IrCondition.TestZero,
-        IrCondition.TestZero => IrCondition.Test,
-    };
 }
