@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Xunit;
 
 namespace BpfPpcc.Tests.Execution;
 
@@ -12,26 +11,11 @@ public static class Toolchain
     /// <summary>What a finished program left.</summary>
     public sealed record Outcome(int ExitCode, string Output, string Error, bool IsTimedOut);
 
-    /// <summary>Skips the running test where one of the programs is missing.</summary>
+    /// <summary>Ends the running test, see <see cref="Tools.Require"/>, where one of the programs is missing.</summary>
     public static void Require(params ReadOnlySpan<string> programs)
     {
         foreach (string program in programs)
-        {
-            if (Find(program) is null)
-                Assert.Skip($"{program} is not installed");
-        }
-    }
-
-    public static string? Find(string program)
-    {
-        foreach (string folder in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':'))
-        {
-            string path = Path.Combine(folder, program);
-            if (File.Exists(path))
-                return path;
-        }
-
-        return null;
+            Tools.Require(program);
     }
 
     public static Outcome Run(string program, IEnumerable<string> arguments, int seconds = 300, string? folder = null)

@@ -21,7 +21,7 @@ internal static partial class CoreOracle
     {
         Toolchain.SkipWithout("gcc");
         if (Program.Value is null)
-            Assert.Skip("the libbpf oracle cannot be built here (libbpf-dev)");
+            Tools.Missing("the libbpf oracle cannot be built here (libbpf-dev)");
     }
 
     /// <summary>Compares every relocated instruction of an object with what libbpf makes of it; returns how many there are.</summary>

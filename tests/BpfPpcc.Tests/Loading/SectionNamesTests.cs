@@ -44,7 +44,7 @@ public sealed partial class SectionNamesTests
     {
         const string Header = "/usr/include/linux/bpf.h";
         if (!File.Exists(Header))
-            Assert.Skip("no kernel headers");
+            Tools.Missing("no kernel headers");
         string text = File.ReadAllText(Header);
         int start = text.IndexOf("enum bpf_attach_type {", StringComparison.Ordinal);
         string body = text[start..text.IndexOf('}', start)];

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Xunit;
 
 namespace BpfPpcc.Tests.Loading;
@@ -9,27 +8,15 @@ internal static class Toolchain
     /// <summary>Standard output and standard error of a tool that must exit with 0.</summary>
     public static string Run(string tool, params string[] arguments)
     {
-        SkipWithout(tool);
-        var start = new ProcessStartInfo(tool, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        using Process process = Process.Start(start)!;
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd() + error.Result;
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 0, $"{tool} {string.Join(' ', arguments)}: exit {process.ExitCode}\n{output}");
+        ToolResult result = Tools.Run(Tools.Require(tool), arguments);
+        string output = result.Output + result.Error;
+        Assert.True(result.ExitCode == 0, $"{tool} {string.Join(' ', arguments)}: exit {result.ExitCode}\n{output}");
         return output;
     }
 
-    public static void SkipWithout(string tool)
-    {
-        if (!Has(tool))
-            Assert.Skip($"{tool} is not installed");
-    }
+    public static void SkipWithout(string tool) => Tools.Require(tool);
 
-    public static bool Has(string tool)
-    {
-        string directories = (Environment.GetEnvironmentVariable("PATH") ?? "") + ":/usr/sbin:/sbin";
-        return directories.Split(':').Any(directory => File.Exists(Path.Combine(directory, tool)));
-    }
+    public static bool Has(string tool) => Tools.Find(tool) is not null;
 
     /// <summary>A BPF object from C source, compiled by clang.</summary>
     public static byte[] CompileBpf(string source, string cpu = "v3", params string[] flags)

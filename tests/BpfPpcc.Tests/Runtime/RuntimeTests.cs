@@ -23,7 +23,7 @@ public sealed class RuntimeTests(RuntimeBuild build) : IClassFixture<RuntimeBuil
     [MemberData(nameof(Programs))]
     public void Works_on_big_endian_power(string program)
     {
-        if (Tools.Find("powerpc64-linux-gnu-gcc") is null) Assert.Skip("powerpc64-linux-gnu-gcc is not installed");
+        Tools.Require("powerpc64-linux-gnu-gcc");
         Run(RuntimeTarget.BigEndian, program);
     }
 
@@ -44,9 +44,8 @@ public sealed class RuntimeTests(RuntimeBuild build) : IClassFixture<RuntimeBuil
     [InlineData("powerpc64-linux-gnu-gcc")]
     public void Compiles_without_warnings(string compiler, params string[] options)
     {
-        if (compiler == "powerpc64-linux-gnu-gcc" && Tools.Find(compiler) is null) Assert.Skip($"{compiler} is not installed");
         if (options.Contains("--target=powerpc64-linux-gnu") && !File.Exists("/usr/powerpc64-linux-gnu/include/stdio.h"))
-            Assert.Skip("there is no C library for big-endian PowerPC");
+            Tools.Missing("there is no C library for big-endian PowerPC");
         string path = Tools.Require(compiler);
         foreach (string source in RuntimeBuild.Sources)
         {
@@ -83,7 +82,7 @@ public sealed class RuntimeTests(RuntimeBuild build) : IClassFixture<RuntimeBuil
     public void Every_helper_of_the_kernel_links_and_strict_builds_lack_those_without_meaning()
     {
         const string Definitions = "/usr/include/bpf/bpf_helper_defs.h";
-        if (!File.Exists(Definitions)) Assert.Skip($"there is no {Definitions}");
+        if (!File.Exists(Definitions)) Tools.Missing($"there is no {Definitions}");
         string[] names = [.. Regex.Matches(File.ReadAllText(Definitions), @"\(\*\s*(?:const\s+)?bpf_(\w+)\)\(").Select(static match => match.Groups[1].Value)
             .Where(static name => name != "tail_call").Distinct()];
         Assert.True(names.Length > 200);
