@@ -102,7 +102,10 @@ internal readonly record struct ScalarBounds
             return Constant(BpfSemantics.Alu64(code, a.UMin, b.UMin, isSigned));
         if (code == BpfAluCode.MOV)
             return b;
-        return Close(WordArithmetic.Apply(code, a.Full, b.Full, isSigned), LowHalf(code, a, b));
+        WordBounds full = code == BpfAluCode.LSH && b.IsConstant
+            ? WordArithmetic.Raise(a.Low(a._bits - (int)(b.UMin % a._bits)), a._bits)
+            : WordArithmetic.Apply(code, a.Full, b.Full, isSigned);
+        return Close(full, LowHalf(code, a, b));
     }
 
     /// <summary>ALU: the operation on the low halves, zero-extended.</summary>

@@ -36,15 +36,22 @@ internal static class WordArithmetic
     };
 
     /// <summary>The shift by a constant count, 0..Bits - 1.</summary>
-    public static WordBounds ShiftBy(BpfAluCode code, in WordBounds a, int count) => code switch
+    public static WordBounds ShiftBy(BpfAluCode code, in WordBounds a, int count) => count == 0 ? a : code switch
     {
-        BpfAluCode.LSH => ShiftLeft(a, count),
+        BpfAluCode.LSH => Raise(a.Narrowed(a.Bits - count), a.Bits),
         BpfAluCode.RSH => ShiftRight(a, count),
         BpfAluCode.ARSH => ArithmeticShiftRight(a, count),
         BpfAluCode.ADD or BpfAluCode.SUB or BpfAluCode.MUL or BpfAluCode.DIV or BpfAluCode.OR or BpfAluCode.AND or BpfAluCode.NEG
             or BpfAluCode.MOD or BpfAluCode.XOR or BpfAluCode.MOV or BpfAluCode.END =>
             throw new InvalidOperationException($"{code} is not a shift"),
     };
+
+    /// <summary>The shift to the left after which <paramref name="low"/>, the bits that stay, is at the top of a word of that width.</summary>
+    public static WordBounds Raise(in WordBounds low, int bits)
+    {
+        int count = bits - low.Bits;
+        return new WordBounds(bits, low.Known.ShiftLeft(count), low.UMin << count, low.UMax << count, low.SMin << count, low.SMax << count);
+    }
 
     private static WordBounds Add(in WordBounds a, in WordBounds b)
     {
@@ -124,16 +131,6 @@ internal static class WordArithmetic
     private static WordBounds Not(in WordBounds a) =>
         new(a.Bits, a.Known.Not(a.Bits), ~a.UMax & a.Mask, ~a.UMin & a.Mask, ~a.SMax, ~a.SMin);
 
-    private static WordBounds ShiftLeft(in WordBounds a, int count)
-    {
-        WordBounds unsigned = ShiftLeft(a.Bits, a.UMin, a.UMax - a.UMin, count);
-        WordBounds signed = ShiftLeft(a.Bits, (ulong)a.SMin, SignedLength(a), count);
-        return WordBounds.Refine(unsigned, signed, a.Known.ShiftLeft(count).Truncate(a.Bits));
-    }
-
-    private static WordBounds ShiftLeft(int bits, ulong start, ulong length, int count) =>
-        length > Tnum.LowMask(bits) >> count ? WordBounds.Unknown(bits) : WordBounds.FromArc(bits, start << count, length << count);
-
     private static WordBounds ShiftRight(in WordBounds a, int count)
     {
         ulong min = a.UMin >> count;
@@ -155,7 +152,7 @@ internal static class WordArithmetic
         WordBounds unknown = WordBounds.Unknown(a.Bits);
         WordBounds union = default;
         for (ulong counts = PossibleCounts(b); counts != 0 && union != unknown; counts &= counts - 1)
-            union = WordBounds.Join(union, ShiftBy(code, a, BitOperations.TrailingZeroCount(counts)).Tightened());
+            union = WordBounds.Join(union, ShiftBy(code, a, BitOperations.TrailingZeroCount(counts)));
         return union;
     }
 
