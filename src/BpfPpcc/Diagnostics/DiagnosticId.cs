@@ -106,6 +106,7 @@ public enum DiagnosticId
     IndirectCall = 2041,
     UnreachableInstruction = 2042,
     AttachTarget = 2043,
+    ProgramTypeFound = 2044,
 
     // 3000-3099 code generation
     IndirectCallUnresolved = 3000,

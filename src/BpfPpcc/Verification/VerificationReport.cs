@@ -39,32 +39,16 @@ public sealed record VerificationReport(ImmutableArray<ProgramReport> Programs)
     internal static VerificationReport Of(BpfModule module, CodeImage image, ImmutableArray<ProgramVerdict> verdicts) =>
         new([.. verdicts.Select(verdict => Of(module, image, verdict))]);
 
-    /// <summary>The module as a whole is malformed: every program gets the first error.</summary>
-    internal static VerificationReport Refused(BpfModule module, DiagnosticBag diagnostics)
-    {
-        Diagnostic first = diagnostics.Diagnostics.First(static diagnostic => diagnostic.Severity == DiagnosticSeverity.Error);
-        var programs = ImmutableArray.CreateBuilder<ProgramReport>();
-        foreach (BpfFunction function in module.Functions)
-        {
-            if (function.Role == BpfFunctionRole.Program)
-                programs.Add(Of(module, function, first.Id, first.Message, first.Location, 0, 0, 0));
-        }
-
-        return new VerificationReport(programs.DrainToImmutable());
-    }
-
     private static ProgramReport Of(BpfModule module, CodeImage image, ProgramVerdict verdict) => verdict.Error is { } error
-        ? Of(
-            module, verdict.Program, error.Id, error.Message, Verifier.LocationOf(module, image, verdict, error), verdict.Instructions,
-            verdict.States, verdict.Seconds)
-        : Of(module, verdict.Program, null, "", null, verdict.Instructions, verdict.States, verdict.Seconds);
+        ? Of(module, verdict, error.Id, error.Message, Verifier.LocationOf(module, image, verdict, error))
+        : Of(module, verdict, null, "", null);
 
     private static ProgramReport Of(
-        BpfModule module, BpfFunction program, DiagnosticId? id, string text, DiagnosticLocation? location, int instructions, int states,
-        double seconds) => new(
-        module.SourceName, program.SectionName, program.Name, program.ProgramType.ToString(), id is null ? "accept" : "reject",
+        BpfModule module, ProgramVerdict verdict, DiagnosticId? id, string text, DiagnosticLocation? location) => new(
+        module.SourceName, verdict.Program.SectionName, verdict.Program.Name, verdict.Type.ToString(), id is null ? "accept" : "reject",
         id is { } known ? FormattableString.Invariant($"BPF{(int)known:0000}") : "", text, location?.Source?.File ?? "",
-        location?.Source?.Line ?? 0, location?.Source?.Column ?? 0, instructions, states, seconds);
+        location?.Source?.Line ?? 0, location?.Source?.Column ?? 0, verdict.Instructions, verdict.States,
+        verdict.Seconds);
 
     private static void Write(Utf8JsonWriter writer, ProgramReport program)
     {

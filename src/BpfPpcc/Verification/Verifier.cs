@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using BpfPpcc.Bpf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Loading;
 using BpfPpcc.Verification.Walk;
@@ -18,9 +19,14 @@ public static class Verifier
         bool[][] reachable = new bool[module.Functions.Length][];
         if (!StructureChecker.Check(module, options, reachable, diagnostics) || !CallGraph.Check(module, diagnostics))
             return null;
-        ModuleWalk? walk = options.NoVerify ? null : new ModuleWalk(module, options);
-        if (walk is not null && !ReportVerdicts(module, walk.Image, walk.Run(reachable), diagnostics))
-            return null;
+        ModuleWalk? walk = null;
+        if (!options.NoVerify)
+        {
+            walk = ModuleWalk.Run(module, options, reachable, new Diagnostic?[module.Functions.Length]);
+            if (!ReportVerdicts(module, walk, diagnostics))
+                return null;
+            module = ProgramTypes.Apply(module, walk.Verdicts, diagnostics);
+        }
 
         ImmutableDictionary<int, int>[]? contextLoads = options.RawContext
             ? new ImmutableDictionary<int, int>[module.Functions.Length]
@@ -28,30 +34,49 @@ public static class Verifier
         return contextLoads is null ? null : new VerifiedModule(module, isVerified: walk is not null, Facts(module, reachable, contextLoads, walk));
     }
 
-    /// <summary>Verifies without compiling: one record per program, in input order. Errors go to <paramref name="diagnostics"/> as well.</summary>
+    /// <summary>
+    /// Verifies without compiling: one record per program, in input order. All errors go to <paramref name="diagnostics"/> as well. A
+    /// malformed function is held against the programs that may run it.
+    /// </summary>
     public static VerificationReport Report(BpfModule module, VerifierOptions options, DiagnosticBag diagnostics)
     {
         bool[][] reachable = new bool[module.Functions.Length][];
-        if (!StructureChecker.Check(module, options, reachable, diagnostics) || !CallGraph.Check(module, diagnostics))
-            return VerificationReport.Refused(module, diagnostics);
-        var walk = new ModuleWalk(module, options);
-        ImmutableArray<ProgramVerdict> verdicts = walk.Run(reachable);
-        ReportVerdicts(module, walk.Image, verdicts, diagnostics);
-        return VerificationReport.Of(module, walk.Image, verdicts);
+        var malformed = new Diagnostic?[module.Functions.Length];
+        foreach (BpfFunction function in module.Functions)
+        {
+            var own = new DiagnosticBag();
+            if (!StructureChecker.CheckFunction(module, function, options, reachable, own))
+                malformed[function.Index] = own.Diagnostics.First(static diagnostic => diagnostic.Severity == DiagnosticSeverity.Error);
+        }
+
+        var calls = new DiagnosticBag();
+        CallGraph.Check(module, calls);
+        foreach (Diagnostic diagnostic in calls.Diagnostics)
+        {
+            foreach (BpfFunction function in module.Functions)
+            {
+                if (function.Name == diagnostic.Location?.Function && function.SectionName == diagnostic.Location.Section)
+                    malformed[function.Index] ??= diagnostic;
+            }
+        }
+
+        ModuleWalk walk = ModuleWalk.Run(module, options, reachable, malformed);
+        ReportVerdicts(module, walk, diagnostics);
+        return VerificationReport.Of(module, walk.Image, walk.Verdicts);
     }
 
     /// <summary>True if all programs were accepted. A mistake in a function that several programs share is reported once.</summary>
-    private static bool ReportVerdicts(BpfModule module, CodeImage image, ImmutableArray<ProgramVerdict> verdicts, DiagnosticBag diagnostics)
+    private static bool ReportVerdicts(BpfModule module, ModuleWalk walk, DiagnosticBag diagnostics)
     {
         bool isAccepted = true;
         var reported = new HashSet<(DiagnosticId, int)>();
-        foreach (ProgramVerdict verdict in verdicts)
+        foreach (ProgramVerdict verdict in walk.Verdicts)
         {
             if (verdict.Error is not { } error)
                 continue;
             isAccepted = false;
             if (error.Slot < 0 || reported.Add((error.Id, error.Slot)))
-                diagnostics.Error(error.Id, error.Message, LocationOf(module, image, verdict, error), error.Help);
+                diagnostics.Error(error.Id, error.Message, LocationOf(module, walk.Image, verdict, error), error.Help);
         }
 
         return isAccepted;
@@ -90,4 +115,55 @@ public static class Verifier
 
         return slots.ToImmutable();
     }
+}
+
+/// <summary>Gives programs the types that verification found for them.</summary>
+internal static class ProgramTypes
+{
+    /// <summary>The module itself where nothing changes.</summary>
+    public static BpfModule Apply(BpfModule module, ImmutableArray<ProgramVerdict> verdicts, DiagnosticBag diagnostics)
+    {
+        var found = new Dictionary<int, BpfProgramType>();
+        foreach (ProgramVerdict verdict in verdicts)
+        {
+            if (verdict.Type == verdict.Program.ProgramType)
+                continue;
+            found.Add(verdict.Program.Index, verdict.Type);
+            diagnostics.Warning(
+                DiagnosticId.ProgramTypeFound, $"the section {verdict.Program.SectionName} does not say what type of program {verdict.Program.Name} is; it is taken as {verdict.Type}",
+                SlotLocation.Of(module, verdict.Program), "name the section as libbpf does: SEC(\"xdp\"), SEC(\"tc\"), ...");
+        }
+
+        return found.Count == 0 ? module : new BpfModule
+        {
+            SourceName = module.SourceName,
+            Sha256 = module.Sha256,
+            IsBigEndian = module.IsBigEndian,
+            Licence = module.Licence,
+            KernelVersion = module.KernelVersion,
+            Functions = [.. module.Functions.Select(function => found.TryGetValue(function.Index, out BpfProgramType type) ? Of(function, type) : function)],
+            Maps = module.Maps,
+            DataSections = module.DataSections,
+            Btf = module.Btf,
+            TargetBtf = module.TargetBtf,
+            RawBtf = module.RawBtf,
+            RawBtfExt = module.RawBtfExt,
+        };
+    }
+
+    private static BpfFunction Of(BpfFunction function, BpfProgramType type) => new()
+    {
+        Index = function.Index,
+        Name = function.Name,
+        SectionName = function.SectionName,
+        Role = function.Role,
+        IsStatic = function.IsStatic,
+        ProgramType = type,
+        AttachType = function.AttachType,
+        AttachTarget = function.AttachTarget,
+        Instructions = function.Instructions,
+        References = function.References,
+        Lines = function.Lines,
+        Prototype = function.Prototype,
+    };
 }

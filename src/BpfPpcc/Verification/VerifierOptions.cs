@@ -36,6 +36,12 @@ public sealed record VerifierOptions
     /// </summary>
     public bool HasConstantData { get; init; } = true;
 
+    /// <summary>
+    /// Programs in sections whose names say nothing, which are not accepted without a type, are tried as the types that old loaders gave such
+    /// sections. A warning names the type that was found.
+    /// </summary>
+    public bool FindsProgramTypes { get; init; } = true;
+
     /// <summary>Follow every path to its end, for tests: the verdict must be the same.</summary>
     internal bool DisablesPruning { get; init; }
 }

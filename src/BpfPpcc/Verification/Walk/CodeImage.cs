@@ -13,7 +13,8 @@ internal sealed class CodeImage
     private readonly ushort[] _liveRegisters;
     private readonly ulong[] _liveStack;
 
-    public CodeImage(BpfModule module)
+    /// <param name="isMalformed">By function: did not pass the check of its structure, and nothing leads into it.</param>
+    public CodeImage(BpfModule module, bool[] isMalformed)
     {
         Module = module;
         int count = 0;
@@ -33,7 +34,7 @@ internal sealed class CodeImage
         _liveRegisters = new ushort[count];
         _liveStack = new ulong[count];
         foreach (BpfFunction function in module.Functions)
-            Add(function);
+            Add(function, isMalformed[function.Index]);
         Maps = new MapInfo[module.Maps.Length];
         foreach (BpfMap map in module.Maps)
             Maps[map.Index] = MapInfo.Of(module, map);
@@ -42,6 +43,8 @@ internal sealed class CodeImage
             Sections[section.Index] = MapInfo.Of(module, section);
         foreach (BpfFunction function in module.Functions)
         {
+            if (isMalformed[function.Index])
+                continue;
             RegisterLiveness.Find(this, function.Index, _liveRegisters);
             StackLiveness.Find(this, function.Index, _liveRegisters, _liveStack);
         }
@@ -85,7 +88,7 @@ internal sealed class CodeImage
     public bool CallsBack(int slot) =>
         Code[slot] is { IsCall: true, IsCallIndirect: false, Src: BpfPseudo.HelperCall } && References[slot] is null && BpfHelpers.CallbackOf(Code[slot].Imm) is not null;
 
-    private void Add(BpfFunction function)
+    private void Add(BpfFunction function, bool isMalformed)
     {
         int start = Starts[function.Index];
         ReadOnlySpan<BpfInstruction> code = function.Instructions.AsSpan();
@@ -93,6 +96,8 @@ internal sealed class CodeImage
         _functionOf.AsSpan(start, code.Length).Fill(function.Index);
         foreach ((int slot, BpfReference reference) in function.References)
             References[start + slot] = reference;
+        if (isMalformed)
+            return;
         IsPrunePoint[start] = true;
         for (int slot = 0; slot < code.Length; slot += ControlFlow.SlotsOf(code[slot]))
             MarkPrunePoints(code[slot], start + slot);

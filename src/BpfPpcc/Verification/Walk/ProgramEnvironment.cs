@@ -36,13 +36,13 @@ internal sealed record ProgramEnvironment
 
     public string TypeName => Type == BpfProgramType.UNSPEC ? "without a kernel program type" : Type.ToString();
 
-    public static ProgramEnvironment Of(BpfModule module, BpfFunction program, ProgramEffects effects, VerifierOptions options) => new()
+    public static ProgramEnvironment Of(BpfModule module, BpfFunction program, BpfProgramType type, ProgramEffects effects, VerifierOptions options) => new()
     {
         Function = program,
         Program = program,
-        Type = program.ProgramType,
+        Type = type,
         AttachType = program.AttachType,
-        IsSleepable = program.ProgramType == BpfProgramType.SYSCALL || IsSleepableSection(program.SectionName),
+        IsSleepable = type == BpfProgramType.SYSCALL || IsSleepableSection(program.SectionName),
         IsGpl = IsGplCompatible(module.Licence),
         Effects = effects,
         Target = AttachTarget.Of(module, program),

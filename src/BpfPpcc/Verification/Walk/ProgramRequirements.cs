@@ -9,9 +9,9 @@ namespace BpfPpcc.Verification.Walk;
 internal static class ProgramRequirements
 {
     /// <summary>What is wrong, or null.</summary>
-    public static WalkError? Check(CodeImage image, ProgramEnvironment environment)
+    public static WalkError? Check(CodeImage image, ProgramEnvironment environment, SortedSet<int> functions)
     {
-        foreach (int function in CallReach.From(image, environment.Program.Index))
+        foreach (int function in functions)
         {
             for (int slot = image.Starts[function]; slot < image.Starts[function + 1]; slot++)
             {

@@ -296,10 +296,12 @@ internal sealed partial class ProgramWalk
 
     private bool CheckHelperStack(int register, RegisterState value, long size, bool allowsZero, CallArguments arguments, bool isRaw)
     {
-        if (size == 0)
-            return allowsZero || Fail(DiagnosticId.SizeArgument, $"{arguments.Name} gets memory of size 0", null);
-        if (!CheckStackBounds(value, value.Offset, size))
+        if (size == 0 && !allowsZero)
+            return Fail(DiagnosticId.SizeArgument, $"{arguments.Name} gets memory of size 0", null);
+        if (!CheckStackBounds(value, value.Offset, size, allowsZero))
             return false;
+        if (size == 0)
+            return true;
         FrameState frame = FrameOf(value);
         long start = value.Offset + value.Bounds.SMin, end = value.Offset + value.Bounds.SMax + size;
         if (isRaw && value.Bounds.IsConstant)

@@ -48,8 +48,10 @@ internal sealed partial class ProgramWalk
         if (!NotePointer(address))
             return false;
         bool isSigned = instruction.Mode == BpfMode.MEMSX;
-        Registers[instruction.Dst] = isSigned && loaded!.IsScalar
-            ? NewScalar(ScalarBounds.SignExtend64(instruction.MemoryBytes * 8, loaded.Bounds), loaded.Value)
+        if (isSigned && !loaded!.IsScalar)
+            return Fail(DiagnosticId.ContextAccess, "the load sign-extends what is a pointer", "read pointers as they are, into pointer variables");
+        Registers[instruction.Dst] = isSigned
+            ? NewScalar(ScalarBounds.SignExtend64(instruction.MemoryBytes * 8, loaded!.Bounds), loaded.Value)
             : loaded!;
         return true;
     }

@@ -36,6 +36,7 @@ public sealed class ObjectCorpusTests(ITestOutputHelper output)
         BtfTypes? target = Verdicts.TargetBtf();
         string[][] rows = [.. File.ReadLines(Path.Combine(folder, "expected.tsv")).Select(line => line.Split('\t'))];
         int verdict = Array.IndexOf(rows[0], verdictColumn), type = Array.IndexOf(rows[0], "prog_type");
+        int flags = Array.IndexOf(rows[0], "flags");
         int instructions = Array.IndexOf(rows[0], "insns_processed"), text = Math.Max(0, Array.IndexOf(rows[0], "expect_msgs"));
         foreach (IGrouping<string, string[]> group in rows.Skip(1).Where(row => row[verdict] is "ACCEPT" or "REJECT").GroupBy(row => row[0]))
         {
@@ -49,7 +50,7 @@ public sealed class ObjectCorpusTests(ITestOutputHelper output)
 
             foreach (string[] row in group)
             {
-                ProgramReport? report = Verify(module, row[1], row[2], row[type]);
+                ProgramReport? report = Verify(module, row[1], row[2], row[type], flags > 0 && (Number(row[flags]) & 1) != 0);
                 if (report is null)
                     output.WriteLine($"not found: {string.Join(' ', row.Take(3))}");
                 else
@@ -64,13 +65,13 @@ public sealed class ObjectCorpusTests(ITestOutputHelper output)
     private static int Number(string text) => int.TryParse(text, CultureInfo.InvariantCulture, out int number) ? number : 0;
 
     /// <summary>One program alone, as the type that the kernel was told.</summary>
-    private static ProgramReport? Verify(BpfModule module, string section, string name, string type)
+    private static ProgramReport? Verify(BpfModule module, string section, string name, string type, bool isStrict)
     {
         BpfFunction? program = module.Functions.FirstOrDefault(f => f.SectionName == section && (f.Name == name || name == section));
         if (program is null)
             return null;
         BpfProgramType programType = Enum.TryParse(type, ignoreCase: true, out BpfProgramType known) ? known : program.ProgramType;
         BpfModule alone = SingleProgram.Of(module, program, programType);
-        return Verifier.Report(alone, new VerifierOptions(), new DiagnosticBag()).Programs.First(report => report.Name == program.Name);
+        return Verifier.Report(alone, new VerifierOptions { StrictAlignment = isStrict }, new DiagnosticBag()).Programs.First(report => report.Name == program.Name);
     }
 }

@@ -24,7 +24,7 @@ internal sealed record Selftest61(string Name, BpfModule Module, bool IsAccepted
             yield return new Selftest61(
                 test.GetProperty("name").GetString()!, ModuleOf(test, maps, target), kernel.GetProperty("verdict").GetString() == "ACCEPT",
                 kernel.GetProperty("error").GetString() ?? "", test.GetProperty("strict_alignment").GetBoolean(),
-                kernel.GetProperty("insns_processed").GetInt32());
+                kernel.GetProperty("insns_processed") is { ValueKind: JsonValueKind.Number } count ? count.GetInt32() : 0);
         }
     }
 
