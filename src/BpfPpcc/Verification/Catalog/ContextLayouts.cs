@@ -3,7 +3,9 @@ using BpfPpcc.Loading;
 
 namespace BpfPpcc.Verification.Catalog;
 
-/// <summary>What the contexts of the program types look like (linux/bpf.h, and asm/ptrace.h of powerpc), and how they may be accessed.</summary>
+/// <summary>
+/// What the contexts of the program types look like (linux/bpf.h, and asm/ptrace.h of powerpc), and how they may be accessed.
+/// </summary>
 internal static class ContextLayouts
 {
     private const ContextAccess Exact = ContextAccess.READ;

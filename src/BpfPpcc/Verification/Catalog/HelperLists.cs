@@ -75,7 +75,8 @@ internal static class HelperLists
         Base, CgroupCommon, CgroupCurrent, SocketStorage, "get_netns_cookie sk_setsockopt sk_getsockopt tcp_sock perf_event_output");
 
     private static readonly HelperPrototype?[] CgroupSock = List(
-        Base, CgroupCommon, CgroupCurrent, "get_socket_cookie get_netns_cookie perf_event_output sk_storage_get_cg_sock ktime_get_coarse_ns");
+        Base, CgroupCommon, CgroupCurrent,
+        "get_socket_cookie get_netns_cookie perf_event_output sk_storage_get_cg_sock ktime_get_coarse_ns");
 
     private static readonly HelperPrototype?[] CgroupSockAddr = List(
         SocketBase, CgroupCommon, CgroupCurrent, SocketStorage,

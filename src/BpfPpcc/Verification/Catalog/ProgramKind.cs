@@ -12,7 +12,8 @@ internal readonly record struct ProgramKind(BpfProgramType Type, int AttachType 
     /// <summary>Attached through a trampoline, which keeps the arguments and the return value of the function.</summary>
     public bool HasTrampoline => Type switch
     {
-        BpfProgramType.TRACING => AttachType is AttachTypes.BPF_TRACE_FENTRY or AttachTypes.BPF_TRACE_FEXIT or AttachTypes.BPF_MODIFY_RETURN,
+        BpfProgramType.TRACING => AttachType
+            is AttachTypes.BPF_TRACE_FENTRY or AttachTypes.BPF_TRACE_FEXIT or AttachTypes.BPF_MODIFY_RETURN,
         BpfProgramType.LSM => AttachType == AttachTypes.BPF_LSM_MAC,
         _ => false,
     };

@@ -114,7 +114,7 @@ internal static class SocketContexts
         [
             new("op", 0, 4, 4, Exact),
             new("reply", 4, 4, 4, Writable),
-            new("args", 8, 12, 4, Exact),
+            new("args[1]", 8, 12, 4, Exact),
             new("family", 20, 4, 4, Exact),
             new("remote_ip4", 24, 4, 4, Exact),
             new("local_ip4", 28, 4, 4, Exact),

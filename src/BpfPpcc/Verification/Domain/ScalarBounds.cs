@@ -200,7 +200,8 @@ internal readonly record struct ScalarBounds
 
     internal static ScalarBounds UnknownOf(int bits) => new(WordBounds.Unknown(bits), WordBounds.Unknown(bits / 2));
 
-    internal static ScalarBounds ConstantOf(int bits, ulong value) => new(WordBounds.Constant(bits, value), WordBounds.Constant(bits / 2, value));
+    internal static ScalarBounds ConstantOf(int bits, ulong value) =>
+        new(WordBounds.Constant(bits, value), WordBounds.Constant(bits / 2, value));
 
     /// <summary>
     /// Draws all conclusions of the views for one another, until there are no more: at most a few rounds, since every end that moves moves

@@ -165,7 +165,9 @@ internal readonly record struct Tnum(ulong Value, ulong Mask)
     /// <summary>The low <paramref name="width"/> bits (16, 32, 64) with their bytes reversed, zero-extended.</summary>
     public Tnum ByteSwap(int width) => new(BpfSemantics.ByteSwap(width, Value), BpfSemantics.ByteSwap(width, Mask));
 
-    /// <summary>The least member of <paramref name="bits"/> bits that is not below <paramref name="bound"/>; false if there is none.</summary>
+    /// <summary>
+    /// The least member of <paramref name="bits"/> bits that is not below <paramref name="bound"/>; false if there is none.
+    /// </summary>
     public bool TryLeastFrom(ulong bound, int bits, out ulong member)
     {
         member = bound;
@@ -189,7 +191,9 @@ internal readonly record struct Tnum(ulong Value, ulong Mask)
         return true;
     }
 
-    /// <summary>The greatest member of <paramref name="bits"/> bits that is not above <paramref name="bound"/>; false if there is none.</summary>
+    /// <summary>
+    /// The greatest member of <paramref name="bits"/> bits that is not above <paramref name="bound"/>; false if there is none.
+    /// </summary>
     public bool TryGreatestTo(ulong bound, int bits, out ulong member)
     {
         bool exists = Not(bits).TryLeastFrom(~bound & LowMask(bits), bits, out ulong inverse);

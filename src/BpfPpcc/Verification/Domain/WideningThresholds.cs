@@ -6,12 +6,15 @@ namespace BpfPpcc.Verification.Domain;
 /// </summary>
 internal sealed class WideningThresholds
 {
-    private static readonly ulong[] Ends = [0, 1, byte.MaxValue, ushort.MaxValue, int.MaxValue, uint.MaxValue, long.MaxValue, ulong.MaxValue];
+    private static readonly ulong[] Ends =
+        [0, 1, byte.MaxValue, ushort.MaxValue, int.MaxValue, uint.MaxValue, long.MaxValue, ulong.MaxValue];
 
     private readonly ulong[] _unsigned;
     private readonly long[] _signed;
 
-    /// <param name="constants">Any order, repetitions allowed; each is taken with its two neighbours, for comparisons that exclude it.</param>
+    /// <param name="constants">
+    /// Any order, repetitions allowed; each is taken with its two neighbours, for comparisons that exclude it.
+    /// </param>
     public WideningThresholds(ReadOnlySpan<ulong> constants)
     {
         var all = new SortedSet<ulong>(Ends);

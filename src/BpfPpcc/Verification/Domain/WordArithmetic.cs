@@ -46,11 +46,14 @@ internal static class WordArithmetic
             throw new InvalidOperationException($"{code} is not a shift"),
     };
 
-    /// <summary>The shift to the left after which <paramref name="low"/>, the bits that stay, is at the top of a word of that width.</summary>
+    /// <summary>
+    /// The shift to the left after which <paramref name="low"/>, the bits that stay, is at the top of a word of that width.
+    /// </summary>
     public static WordBounds Raise(in WordBounds low, int bits)
     {
         int count = bits - low.Bits;
-        return new WordBounds(bits, low.Known.ShiftLeft(count), low.UMin << count, low.UMax << count, low.SMin << count, low.SMax << count);
+        return new WordBounds(
+            bits, low.Known.ShiftLeft(count), low.UMin << count, low.UMax << count, low.SMin << count, low.SMax << count);
     }
 
     private static WordBounds Add(in WordBounds a, in WordBounds b)

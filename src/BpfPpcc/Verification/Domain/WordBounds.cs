@@ -138,7 +138,8 @@ internal readonly record struct WordBounds(int Bits, Tnum Known, ulong UMin, ulo
         ulong signedLength = unchecked((ulong)(low.SMax - low.SMin));
         ulong signedStart = (ulong)low.SMin & lowMask;
         bool isPossible =
-            FitLow(ref umin, ref umax, low.UMin, unsignedLength, lowMask, Mask) && FitLow(ref umin, ref umax, signedStart, signedLength, lowMask, Mask)
+            FitLow(ref umin, ref umax, low.UMin, unsignedLength, lowMask, Mask)
+            && FitLow(ref umin, ref umax, signedStart, signedLength, lowMask, Mask)
             && FitLow(ref smin, ref smax, low.UMin, unsignedLength, lowMask, Mask)
             && FitLow(ref smin, ref smax, signedStart, signedLength, lowMask, Mask);
         if (!isPossible)

@@ -84,7 +84,9 @@ internal static class WordDivision
         return WordBounds.FromArc(bits, (ulong)least, unchecked((ulong)(most - least)));
     }
 
-    /// <summary>The remainder has the dividend's sign, is no further from zero than it, and nearer to zero than the divisor unless that is zero.</summary>
+    /// <summary>
+    /// The remainder has the dividend's sign, is no further from zero than it, and nearer to zero than the divisor unless that is zero.
+    /// </summary>
     public static WordBounds SignedModulo(in WordBounds a, in WordBounds b)
     {
         if (b.UMax == 0 || Math.Max(Magnitude(a.SMin), Magnitude(a.SMax)) < LeastMagnitude(b))
@@ -98,5 +100,6 @@ internal static class WordDivision
 
     private static ulong Magnitude(long value) => value < 0 ? unchecked(0 - (ulong)value) : (ulong)value;
 
-    private static ulong LeastMagnitude(in WordBounds b) => b.SMin > 0 ? (ulong)b.SMin : b.SMax < 0 ? Magnitude(b.SMax) : b.UMin == 0 ? 0 : 1UL;
+    private static ulong LeastMagnitude(in WordBounds b) =>
+        b.SMin > 0 ? (ulong)b.SMin : b.SMax < 0 ? Magnitude(b.SMax) : b.UMin == 0 ? 0 : 1UL;
 }

@@ -18,9 +18,9 @@ public sealed class RandomScalarTests(ITestOutputHelper output)
         0xffff_ffff_ffff_fffe, 0xffff_ffff_ffff_ffff, 512, 14, 0x20000000,
     ];
 
-    /// <summary>Debug builds are slow; a release run sets BPFPPCC_DOMAIN_ROUNDS to some millions.</summary>
-    private static readonly int Rounds =
-        int.TryParse(Environment.GetEnvironmentVariable("BPFPPCC_DOMAIN_ROUNDS"), CultureInfo.InvariantCulture, out int rounds) ? rounds : 100_000;
+    /// <summary>BPFPPCC_DOMAIN_ROUNDS asks for more than what fits into the daily run.</summary>
+    private static readonly int Rounds = int.Parse(
+        Environment.GetEnvironmentVariable("BPFPPCC_DOMAIN_ROUNDS") ?? "100000", CultureInfo.InvariantCulture);
 
     [Fact]
     public void Arithmetic_keeps_the_concrete_result()

@@ -141,7 +141,8 @@ public sealed class SmallScalarTests(ITestOutputHelper output)
             foreach ((ScalarBounds a, ScalarBounds b) in Pairs(bits))
             {
                 ScalarBounds result = is32 ? ScalarBounds.Alu32(code, a, b, isSigned) : ScalarBounds.Alu64(code, a, b, isSigned);
-                ulong exact = Results(code, is32 ? bits / 2 : bits, SmallWords.Members(bits, a), SmallWords.Members(bits, b), isSigned, bits);
+                int width = is32 ? bits / 2 : bits;
+                ulong exact = Results(code, width, SmallWords.Members(bits, a), SmallWords.Members(bits, b), isSigned, bits);
                 Assert.True((exact & ~SmallWords.Members(bits, result)) == 0, $"{a} {code} {b} = {result}, lost of {exact:x}");
                 total++;
                 if (result == SmallWords.BestBounds(bits, exact))

@@ -41,7 +41,8 @@ public sealed class SmallWordTests(ITestOutputHelper output)
                 WordBounds result = WordArithmetic.Apply(code, Words[i], Words[j], isSigned).Tightened().Tightened();
                 ulong exact = Results(code, Sets[i], Sets[j], isSigned);
                 Assert.True(
-                    !result.IsEmpty && (exact & ~SmallWords.Members(result)) == 0, $"{Words[i]} {code} {Words[j]} = {result}, lost of {exact:x}");
+                    !result.IsEmpty && (exact & ~SmallWords.Members(result)) == 0,
+                    $"{Words[i]} {code} {Words[j]} = {result}, lost of {exact:x}");
                 if (result == SmallWords.BestWord(Bits, exact))
                     best++;
             }
