@@ -10,7 +10,7 @@ public enum DiagnosticId
     UsageError = 1,
     InputNotReadable = 2,
     OutputNotWritable = 3,
-    Unverified = 4,
+    // 4 was a warning that programs are not verified
 
     // 0100-0199 ELF
     NotElf = 100,

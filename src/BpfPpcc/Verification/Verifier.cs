@@ -20,7 +20,7 @@ public static class Verifier
         if (!StructureChecker.Check(module, options, reachable, diagnostics) || !CallGraph.Check(module, diagnostics))
             return null;
         ModuleWalk? walk = null;
-        if (!options.NoVerify)
+        if (!options.NoVerify && !options.SkipsWalk)
         {
             walk = ModuleWalk.Run(module, options, reachable, new Diagnostic?[module.Functions.Length]);
             if (!ReportVerdicts(module, walk, diagnostics))

@@ -42,6 +42,9 @@ public sealed record VerifierOptions
     /// </summary>
     public bool FindsProgramTypes { get; init; } = true;
 
+    /// <summary>Check structure and pointer classes only, for tests of these.</summary>
+    internal bool SkipsWalk { get; init; }
+
     /// <summary>Follow every path to its end, for tests: the verdict must be the same.</summary>
     internal bool DisablesPruning { get; init; }
 }

@@ -1,4 +1,5 @@
 using BpfPpcc.Btf;
+using BpfPpcc.Verification.Catalog;
 
 namespace BpfPpcc.Verification.Walk;
 
@@ -44,4 +45,36 @@ internal sealed class CallArguments
     public uint ResultType { get; set; }
 
     public SpecialField? Kptr { get; set; }
+
+    /// <summary>Of a call of a kernel function: what is known of it, else null.</summary>
+    public Kfunc? Function { get; init; }
+
+    /// <summary>Where the prototype of the kernel function is.</summary>
+    public BtfTypes? Types { get; init; }
+
+    /// <summary>The constant that means something: a type, a size.</summary>
+    public long Constant { get; set; }
+
+    /// <summary>The constant size of a memory argument.</summary>
+    public long ConstantSize { get; set; }
+
+    /// <summary>The size of the memory that is returned; 0 if no argument says it.</summary>
+    public long ReturnedSize { get; set; }
+
+    public bool IsReturnedReadOnly { get; set; }
+
+    /// <summary>The object that an argument is, or that is in the list or tree.</summary>
+    public BtfTypes? ObjectBtf { get; set; }
+
+    public uint ObjectType { get; set; }
+
+    public int NodeOffset { get; set; }
+
+    /// <summary>The frame and slot of an iterator.</summary>
+    public (int Frame, int Index)? Iterator { get; set; }
+
+    public bool IsRcuIterator { get; set; }
+
+    /// <summary>The register that holds a node that a list or tree takes over.</summary>
+    public int NodeRegister { get; set; }
 }

@@ -40,6 +40,7 @@ internal sealed class FrameState
         CallSite = other.CallSite;
         Role = other.Role;
         CallbackResult = other.CallbackResult;
+        IsOnePass = other.IsOnePass;
         AsyncEntry = other.AsyncEntry;
         CallbackDepth = other.CallbackDepth;
         Registers = (RegisterState[])other.Registers.Clone();
@@ -59,6 +60,9 @@ internal sealed class FrameState
 
     /// <summary>Of a callback: the range of results that its caller takes.</summary>
     public (long Min, long Max) CallbackResult { get; init; }
+
+    /// <summary>Of a callback: it returns behind the call, which does not enter it again.</summary>
+    public bool IsOnePass { get; init; }
 
     /// <summary>Distinguishes the entries into asynchronous callbacks.</summary>
     public int AsyncEntry { get; init; }

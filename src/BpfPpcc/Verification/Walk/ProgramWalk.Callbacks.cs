@@ -81,9 +81,8 @@ internal sealed partial class ProgramWalk
     };
 
     /// <summary>The function runs later, by itself: with a stack of its own, and nothing held.</summary>
-    private bool PushAsyncCallback(int helper, CallArguments arguments)
+    private bool PushAsyncCallback(CallArguments arguments)
     {
-        _ = helper;
         _facts.AsyncCallbacks.Add(arguments.Callback);
         var frame = new FrameState(arguments.Callback, 0, -1)
         {

@@ -127,6 +127,12 @@ internal sealed partial class ProgramWalk
             return false;
         MarkPrecise(result);
         _state.Pop();
+        if (callee.IsOnePass)
+        {
+            _pathEnds = true;
+            return true;
+        }
+
         _slot = callee.CallSite;
         if (FindEarlier(_slot) is { } previous)
             WidenImprecise(previous, _state);

@@ -69,7 +69,7 @@ internal sealed partial class ProgramWalk
             "initialise it first (bpf_dynptr_from_mem, bpf_ringbuf_reserve_dynptr, ...), and do not use it after it was submitted or overwritten");
     }
 
-    private bool MakeDynptr(int register, RegisterState value, DynptrKind kind, CallArguments arguments)
+    private bool MakeDynptr(int register, RegisterState value, DynptrKind kind, CallArguments arguments, int reference = 0)
     {
         int index = DynptrSlot(register, value, arguments);
         if (index < 0)
@@ -78,7 +78,8 @@ internal sealed partial class ProgramWalk
         NoteStackDepth(frame.Number, value.Offset + value.Bounds.SMin);
         if (!DestroySpecial(frame, index) || !DestroySpecial(frame, index - 1))
             return false;
-        int reference = kind == DynptrKind.RingBuffer ? Acquire() : 0;
+        if (kind == DynptrKind.RingBuffer && reference == 0)
+            reference = Acquire();
         int id = NewId();
         var slot = new StackSlot(StackSlot.All(StackByte.Dynptr), null) { Dynptr = kind, ReferenceId = reference, DynptrId = id };
         frame[index] = slot with { IsFirst = true };

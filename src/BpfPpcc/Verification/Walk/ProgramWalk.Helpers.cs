@@ -77,7 +77,7 @@ internal sealed partial class ProgramWalk
             case 164 or 180 or 209: // for_each_map_elem, find_vma, user_ringbuf_drain
                 return PushCallback(helper.Id, arguments);
             case 170: // timer_set_callback
-                return PushAsyncCallback(helper.Id, arguments);
+                return PushAsyncCallback(arguments);
             case 187: // set_retval(value)
                 return CheckSetResult();
             case 197: // dynptr_from_mem
