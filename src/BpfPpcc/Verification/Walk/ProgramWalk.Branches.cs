@@ -240,7 +240,7 @@ internal sealed partial class ProgramWalk
 
     private bool StepMayGoto(int target)
     {
-        VerifierState? previous = FindEarlier(_slot);
+        VerifierState? previous = FindEarlier(_slot, _state.Parent?.Parent);
         VerifierState? body = PushPending(_slot + 1);
         if (body is null)
             return false;

@@ -134,7 +134,7 @@ internal sealed partial class ProgramWalk
         }
 
         _slot = callee.CallSite;
-        if (FindEarlier(_slot) is { } previous)
+        if (FindEarlier(_slot, _state.Parent) is { } previous)
             WidenImprecise(previous, _state);
         return true;
     }
@@ -155,10 +155,13 @@ internal sealed partial class ProgramWalk
             min == max ? $"return {min}" : $"return a number from {min} to {max} on every path");
     }
 
-    /// <summary>The last checkpoint at a slot on this path, with the same call chain.</summary>
-    private VerifierState? FindEarlier(int slot)
+    /// <summary>
+    /// The last checkpoint at a slot on this path, from <paramref name="from"/> backwards, with the same call chain. At a forced checkpoint the
+    /// search starts behind the one that was just stored for the current state itself.
+    /// </summary>
+    private VerifierState? FindEarlier(int slot, VerifierState? from)
     {
-        for (VerifierState? state = _state.Parent; state is not null; state = state.Parent)
+        for (VerifierState? state = from; state is not null; state = state.Parent)
         {
             if (state.LastSlot == slot && HasSameChain(state, _state))
                 return state;

@@ -68,7 +68,7 @@ internal sealed partial class ProgramWalk
         StackSlot slot = frame[index];
         if (slot.Iterator == IteratorState.Active)
         {
-            VerifierState? previous = FindEarlier(_slot);
+            VerifierState? previous = FindEarlier(_slot, _state.Parent?.Parent);
             VerifierState? active = PushPending(_slot + 1);
             if (active is null)
                 return false;

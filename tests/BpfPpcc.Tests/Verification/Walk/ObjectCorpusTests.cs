@@ -18,7 +18,7 @@ public sealed class ObjectCorpusTests(ITestOutputHelper output)
         string? folder = Corpus.Find("verifier/selftests-6.12");
         Assert.SkipWhen(folder is null, "no corpus");
         Verdicts verdicts = Run("selftests-6.12", folder!, "kernel_verdict");
-        Assert.True(verdicts.AcceptAgreement > 0.5, $"{verdicts.AcceptAgreement}");
+        Assert.True(verdicts is { AcceptAgreement: > 0.97, RejectAgreement: > 0.98 }, $"{verdicts.AcceptAgreement} {verdicts.RejectAgreement}");
     }
 
     [Fact]
@@ -27,7 +27,7 @@ public sealed class ObjectCorpusTests(ITestOutputHelper output)
         string? folder = Corpus.Find("samples");
         Assert.SkipWhen(folder is null, "no corpus");
         Verdicts verdicts = Run("samples", folder!, "kernel_6_18");
-        Assert.True(verdicts.AcceptAgreement > 0.5, $"{verdicts.AcceptAgreement}");
+        Assert.True(verdicts is { AcceptAgreement: >= 1, RejectAgreement: > 0.97, WalkRatio: < 1 }, $"{verdicts.AcceptAgreement} {verdicts.RejectAgreement} {verdicts.WalkRatio}");
     }
 
     private Verdicts Run(string name, string folder, string verdictColumn)
