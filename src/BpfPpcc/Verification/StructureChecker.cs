@@ -45,13 +45,17 @@ internal sealed class StructureChecker
     {
         bool isSound = CheckSize(module, diagnostics);
         foreach (BpfFunction function in module.Functions)
-        {
-            var checker = new StructureChecker(module, function, options, diagnostics);
-            reachable[function.Index] = checker.CheckFunction();
-            isSound &= checker._errors == 0;
-        }
-
+            isSound &= CheckFunction(module, function, options, reachable, diagnostics);
         return isSound;
+    }
+
+    /// <summary>Checks one function.</summary>
+    public static bool CheckFunction(
+        BpfModule module, BpfFunction function, VerifierOptions options, bool[][] reachable, DiagnosticBag diagnostics)
+    {
+        var checker = new StructureChecker(module, function, options, diagnostics);
+        reachable[function.Index] = checker.CheckFunction();
+        return checker._errors == 0;
     }
 
     private static bool CheckSize(BpfModule module, DiagnosticBag diagnostics)

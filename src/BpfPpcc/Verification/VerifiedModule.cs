@@ -36,4 +36,10 @@ public sealed class ProgramFacts
     /// instead (object-abi.md, Context). Empty with --ctx=raw.
     /// </summary>
     public required ImmutableDictionary<int, int> ContextLoads { get; init; }
+
+    /// <summary>
+    /// Loads through pointers to kernel objects that need not be valid, which Linux lets fault and give 0 (object-abi.md, Helpers and
+    /// externs). Empty with --no-verify.
+    /// </summary>
+    public ImmutableHashSet<int> ProbeLoads { get; init; } = [];
 }

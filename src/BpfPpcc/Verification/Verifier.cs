@@ -1,13 +1,15 @@
 using System.Collections.Immutable;
+using BpfPpcc.Bpf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Loading;
+using BpfPpcc.Verification.Walk;
 
 namespace BpfPpcc.Verification;
 
 /// <summary>
-/// A loaded module in, a module that later stages may trust in form out: every instruction is one that exists, control flow stays inside
-/// its function, calls have targets and do not recurse, and it is known which loads read packet pointers of the context. Whether programs
-/// are memory-safe and terminate is not examined, so <see cref="VerifiedModule.IsVerified"/> is false.
+/// A loaded module in, a module that later stages may trust out: every instruction is one that exists, control flow stays inside its
+/// function, calls have targets and do not recurse, it is known which loads read packet pointers of the context, and (unless the user
+/// declined) every program was proved to access only memory that is its own and to come to an end.
 /// </summary>
 public static class Verifier
 {
@@ -15,24 +17,82 @@ public static class Verifier
     public static VerifiedModule? Verify(BpfModule module, VerifierOptions options, DiagnosticBag diagnostics)
     {
         bool[][] reachable = new bool[module.Functions.Length][];
-        if (!StructureChecker.Check(module, options, reachable, diagnostics) || !CallGraph.Check(module, diagnostics)
-            || !PoisonCheck.Check(module, reachable, diagnostics))
-        {
+        if (!StructureChecker.Check(module, options, reachable, diagnostics) || !CallGraph.Check(module, diagnostics))
             return null;
+        ModuleWalk? walk = null;
+        if (options.NoVerify || options.SkipsWalk)
+        {
+            if (!PoisonCheck.Check(module, reachable, diagnostics))
+                return null;
+        }
+        else
+        {
+            walk = ModuleWalk.Run(module, options, reachable, new Diagnostic?[module.Functions.Length]);
+            if (!ReportVerdicts(module, walk, diagnostics))
+                return null;
+            module = ProgramTypes.Apply(module, walk.Verdicts, diagnostics);
         }
 
         ImmutableDictionary<int, int>[]? contextLoads = options.RawContext
             ? new ImmutableDictionary<int, int>[module.Functions.Length]
             : PointerClasses.FindContextLoads(module, reachable, diagnostics);
-        if (contextLoads is null)
-            return null;
-
-        if (!options.NoVerify)
-            WarnUnverified(module, diagnostics);
-        return new VerifiedModule(module, isVerified: false, Facts(reachable, contextLoads));
+        return contextLoads is null ? null : new VerifiedModule(module, isVerified: walk is not null, Facts(module, reachable, contextLoads, walk));
     }
 
-    private static ImmutableArray<ProgramFacts> Facts(bool[][] reachable, ImmutableDictionary<int, int>?[] contextLoads)
+    /// <summary>
+    /// Verifies without compiling: one record per program, in input order. All errors go to <paramref name="diagnostics"/> as well. A
+    /// malformed function is held against the programs that may run it.
+    /// </summary>
+    public static VerificationReport Report(BpfModule module, VerifierOptions options, DiagnosticBag diagnostics)
+    {
+        bool[][] reachable = new bool[module.Functions.Length][];
+        var malformed = new Diagnostic?[module.Functions.Length];
+        foreach (BpfFunction function in module.Functions)
+        {
+            var own = new DiagnosticBag();
+            if (!StructureChecker.CheckFunction(module, function, options, reachable, own))
+                malformed[function.Index] = own.Diagnostics.First(static diagnostic => diagnostic.Severity == DiagnosticSeverity.Error);
+        }
+
+        var calls = new DiagnosticBag();
+        CallGraph.Check(module, calls);
+        foreach (Diagnostic diagnostic in calls.Diagnostics)
+        {
+            foreach (BpfFunction function in module.Functions)
+            {
+                if (function.Name == diagnostic.Location?.Function && function.SectionName == diagnostic.Location.Section)
+                    malformed[function.Index] ??= diagnostic;
+            }
+        }
+
+        ModuleWalk walk = ModuleWalk.Run(module, options, reachable, malformed);
+        ReportVerdicts(module, walk, diagnostics);
+        return VerificationReport.Of(module, walk.Image, walk.Verdicts);
+    }
+
+    /// <summary>True if all programs were accepted. A mistake in a function that several programs share is reported once.</summary>
+    private static bool ReportVerdicts(BpfModule module, ModuleWalk walk, DiagnosticBag diagnostics)
+    {
+        bool isAccepted = true;
+        var reported = new HashSet<(DiagnosticId, int)>();
+        foreach (ProgramVerdict verdict in walk.Verdicts)
+        {
+            if (verdict.Error is not { } error)
+                continue;
+            isAccepted = false;
+            if (error.Slot < 0 || reported.Add((error.Id, error.Slot)))
+                diagnostics.Error(error.Id, error.Message, LocationOf(module, walk.Image, verdict, error), error.Help);
+        }
+
+        return isAccepted;
+    }
+
+    internal static DiagnosticLocation LocationOf(BpfModule module, CodeImage image, ProgramVerdict verdict, WalkError error) => error.Slot < 0
+        ? SlotLocation.Of(module, verdict.Program)
+        : SlotLocation.Of(module, image.FunctionAt(error.Slot), image.LocalSlot(error.Slot));
+
+    private static ImmutableArray<ProgramFacts> Facts(
+        BpfModule module, bool[][] reachable, ImmutableDictionary<int, int>?[] contextLoads, ModuleWalk? walk)
     {
         var facts = ImmutableArray.CreateBuilder<ProgramFacts>(reachable.Length);
         for (int i = 0; i < reachable.Length; i++)
@@ -41,15 +101,48 @@ public static class Verifier
             {
                 IsReachable = ImmutableArray.Create(reachable[i]),
                 ContextLoads = contextLoads[i] ?? ImmutableDictionary<int, int>.Empty,
+                ProbeLoads = walk is null ? [] : ProbeLoads(walk, module.Functions[i]),
             });
         }
 
         return facts.MoveToImmutable();
     }
 
-    private static void WarnUnverified(BpfModule module, DiagnosticBag diagnostics) => diagnostics.Warning(
-        DiagnosticId.Unverified,
-        "the programs are not verified: only their structure was checked, so they may read or write any memory and may never end",
-        new DiagnosticLocation(module.SourceName),
-        "run them on input and in processes that you trust only; --no-verify silences this warning");
+    private static ImmutableHashSet<int> ProbeLoads(ModuleWalk walk, BpfFunction function)
+    {
+        var slots = ImmutableHashSet.CreateBuilder<int>();
+        int start = walk.Image.Starts[function.Index];
+        for (int slot = 0; slot < function.Instructions.Length; slot++)
+        {
+            if (walk.Facts.MayFault[start + slot])
+                slots.Add(slot);
+        }
+
+        return slots.ToImmutable();
+    }
+}
+
+/// <summary>Gives programs the types that verification found for them.</summary>
+internal static class ProgramTypes
+{
+    /// <summary>The module itself where nothing changes.</summary>
+    public static BpfModule Apply(BpfModule module, ImmutableArray<ProgramVerdict> verdicts, DiagnosticBag diagnostics)
+    {
+        var found = new Dictionary<int, BpfProgramType>();
+        foreach (ProgramVerdict verdict in verdicts)
+        {
+            if (verdict.Type == verdict.Program.ProgramType)
+                continue;
+            found.Add(verdict.Program.Index, verdict.Type);
+            diagnostics.Warning(
+                DiagnosticId.ProgramTypeFound, $"the section {verdict.Program.SectionName} does not say what type of program {verdict.Program.Name} is; it is taken as {verdict.Type}",
+                SlotLocation.Of(module, verdict.Program), "name the section as libbpf does: SEC(\"xdp\"), SEC(\"tc\"), ...");
+        }
+
+        return found.Count == 0 ? module : module with
+        {
+            Functions = [.. module.Functions.Select(function =>
+                found.TryGetValue(function.Index, out BpfProgramType type) ? function with { ProgramType = type } : function)],
+        };
+    }
 }

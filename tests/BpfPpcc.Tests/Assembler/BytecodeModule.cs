@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using BpfPpcc.Bpf;
+using BpfPpcc.Btf;
 using BpfPpcc.Loading;
 
 namespace BpfPpcc.Tests.Assembler;
@@ -13,7 +14,16 @@ public static class BytecodeModule
     /// </summary>
     /// <param name="mapSlots">Slots of LD_IMM64 that take the address of a map; all get the same one.</param>
     public static BpfModule FromBytes(
-        ReadOnlySpan<byte> bytes, bool isBigEndian = false, BpfProgramType type = BpfProgramType.UNSPEC, IReadOnlySet<int>? mapSlots = null)
+        ReadOnlySpan<byte> bytes, bool isBigEndian = false, BpfProgramType type = BpfProgramType.UNSPEC, IReadOnlySet<int>? mapSlots = null) =>
+        FromBytes(
+            bytes, type, mapSlots?.ToDictionary(slot => slot, BpfReference (_) => new BpfReference.MapAddress(0)) ?? [],
+            mapSlots is null ? [] : [new BpfMap { Index = 0, Name = "map", Type = BpfMapType.ARRAY }], isBigEndian: isBigEndian);
+
+    /// <summary>As above, with what slots refer to, and the maps and data sections that they name.</summary>
+    public static BpfModule FromBytes(
+        ReadOnlySpan<byte> bytes, BpfProgramType type, IReadOnlyDictionary<int, BpfReference> referencesBySlot, ImmutableArray<BpfMap> maps,
+        ImmutableArray<BpfDataSection> dataSections = default, BtfTypes? btf = null, BtfTypes? targetBtf = null, int attachType = 0,
+        string? attachTarget = null, bool isSleepable = false, bool isBigEndian = false)
     {
         var code = new BpfInstruction[bytes.Length / BpfInstruction.Size];
         for (int slot = 0; slot < code.Length; slot++)
@@ -27,10 +37,11 @@ public static class BytecodeModule
             IsBigEndian = isBigEndian,
             Licence = "GPL",
             KernelVersion = 0,
-            Functions = [.. starts.Select((_, index) => FunctionOf(code, starts, index, type, mapSlots))],
-            Maps = mapSlots is null ? [] : [new BpfMap { Index = 0, Name = "map", Type = BpfMapType.ARRAY }],
-            DataSections = [],
-            Btf = null,
+            Functions = [.. starts.Select((_, index) => FunctionOf(code, starts, index, type, referencesBySlot, attachType, attachTarget, isSleepable))],
+            Maps = maps,
+            DataSections = dataSections.IsDefault ? [] : dataSections,
+            Btf = btf,
+            TargetBtf = targetBtf,
             RawBtf = [],
             RawBtfExt = [],
         };
@@ -49,7 +60,9 @@ public static class BytecodeModule
         return [.. starts];
     }
 
-    private static BpfFunction FunctionOf(BpfInstruction[] code, int[] starts, int index, BpfProgramType type, IReadOnlySet<int>? mapSlots)
+    private static BpfFunction FunctionOf(
+        BpfInstruction[] code, int[] starts, int index, BpfProgramType type, IReadOnlyDictionary<int, BpfReference> referencesBySlot,
+        int attachType, string? attachTarget, bool isSleepable)
     {
         int start = starts[index];
         int end = index + 1 < starts.Length ? starts[index + 1] : code.Length;
@@ -61,20 +74,20 @@ public static class BytecodeModule
                 references.Add(slot - start, new BpfReference.FunctionCall(target));
             else if (IsCodeAddress(code[slot]) && target >= 0)
                 references.Add(slot - start, new BpfReference.FunctionAddress(target));
-            else if (mapSlots is not null && mapSlots.Contains(slot))
-                references.Add(slot - start, new BpfReference.MapAddress(0));
+            else if (referencesBySlot.TryGetValue(slot, out BpfReference? reference))
+                references.Add(slot - start, reference);
         }
 
         return new BpfFunction
         {
             Index = index,
             Name = index == 0 ? "main" : $"function_{start}",
-            SectionName = ".text",
+            SectionName = isSleepable ? "test.s" : ".text",
             Role = index == 0 ? BpfFunctionRole.Program : BpfFunctionRole.Subprogram,
             IsStatic = index != 0,
             ProgramType = index == 0 ? type : BpfProgramType.UNSPEC,
-            AttachType = 0,
-            AttachTarget = null,
+            AttachType = index == 0 ? attachType : 0,
+            AttachTarget = index == 0 ? attachTarget : null,
             Instructions = [.. code[start..end]],
             References = references.ToImmutable(),
             Lines = [],

@@ -1,0 +1,71 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using BpfPpcc.Diagnostics;
+using BpfPpcc.Loading;
+using BpfPpcc.Verification.Walk;
+
+namespace BpfPpcc.Verification;
+
+/// <summary>What verification says of one program.</summary>
+/// <param name="Object">The input file.</param>
+/// <param name="Verdict">"accept", "reject", or "error" where the program could not be verified at all.</param>
+/// <param name="Code">BPFnnnn of the error, "" without one.</param>
+/// <param name="Text">The error's message, "" without one.</param>
+/// <param name="File">C source file of the error, "" if unknown; its line and column are 0 then.</param>
+public sealed record ProgramReport(
+    string Object, string Section, string Name, string Type, string Verdict, string Code, string Text, string File, int Line, int Column,
+    int InstructionsWalked, int States, double Seconds)
+{
+    public bool IsAccepted => Verdict == "accept";
+}
+
+/// <summary>The verdicts on the programs of a module, in input order.</summary>
+public sealed record VerificationReport(ImmutableArray<ProgramReport> Programs)
+{
+    public bool IsAccepted => Programs.All(static program => program.IsAccepted);
+
+    /// <summary>Writes the report as JSON: {"programs":[{...}]}.</summary>
+    public void WriteJson(Stream output)
+    {
+        using var writer = new Utf8JsonWriter(output, new JsonWriterOptions { Indented = true });
+        writer.WriteStartObject();
+        writer.WriteStartArray("programs");
+        foreach (ProgramReport program in Programs)
+            Write(writer, program);
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    }
+
+    internal static VerificationReport Of(BpfModule module, CodeImage image, ImmutableArray<ProgramVerdict> verdicts) =>
+        new([.. verdicts.Select(verdict => Of(module, image, verdict))]);
+
+    private static ProgramReport Of(BpfModule module, CodeImage image, ProgramVerdict verdict) => verdict.Error is { } error
+        ? Of(module, verdict, error.Id, error.Message, Verifier.LocationOf(module, image, verdict, error))
+        : Of(module, verdict, null, "", null);
+
+    private static ProgramReport Of(
+        BpfModule module, ProgramVerdict verdict, DiagnosticId? id, string text, DiagnosticLocation? location) => new(
+        module.SourceName, verdict.Program.SectionName, verdict.Program.Name, verdict.Type.ToString(), id is null ? "accept" : "reject",
+        id is { } known ? FormattableString.Invariant($"BPF{(int)known:0000}") : "", text, location?.Source?.File ?? "",
+        location?.Source?.Line ?? 0, location?.Source?.Column ?? 0, verdict.Instructions, verdict.States,
+        verdict.Seconds);
+
+    private static void Write(Utf8JsonWriter writer, ProgramReport program)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("object", program.Object);
+        writer.WriteString("section", program.Section);
+        writer.WriteString("name", program.Name);
+        writer.WriteString("type", program.Type);
+        writer.WriteString("verdict", program.Verdict);
+        writer.WriteString("code", program.Code);
+        writer.WriteString("text", program.Text);
+        writer.WriteString("file", program.File);
+        writer.WriteNumber("line", program.Line);
+        writer.WriteNumber("column", program.Column);
+        writer.WriteNumber("insns_walked", program.InstructionsWalked);
+        writer.WriteNumber("states", program.States);
+        writer.WriteNumber("seconds", program.Seconds);
+        writer.WriteEndObject();
+    }
+}

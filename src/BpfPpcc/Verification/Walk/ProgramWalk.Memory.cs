@@ -1,0 +1,381 @@
+using BpfPpcc.Bpf;
+using BpfPpcc.Diagnostics;
+using BpfPpcc.Loading;
+using BpfPpcc.Verification.Domain;
+
+namespace BpfPpcc.Verification.Walk;
+
+/// <summary>Loads, stores and atomics: which memory a pointer gives access to.</summary>
+internal sealed partial class ProgramWalk
+{
+    private enum AccessKind : byte
+    {
+        Read,
+        Write,
+    }
+
+    private bool StepLoadImmediate64(BpfInstruction instruction)
+    {
+        BpfReference? reference = _image.References[_slot];
+        RegisterState? value = reference switch
+        {
+            null => RegisterState.ConstantScalar((long)instruction.LoadImmediate64Value(_image.Code[_slot + 1]), _slot),
+            BpfReference.MapAddress map => new RegisterState { Kind = RegisterKind.MapPointer, Map = _image.Maps[map.Map] },
+            BpfReference.DataAddress data => new RegisterState
+            {
+                Kind = RegisterKind.MapValue,
+                Map = _image.Sections[data.Section],
+                Offset = (int)data.Offset,
+                Id = _image.Sections[data.Section].Fields.SpinLockOffset >= 0 ? NewId() : 0,
+            },
+            BpfReference.FunctionAddress function => new RegisterState { Kind = RegisterKind.Function, Size = function.Function },
+            BpfReference.ExternAddress external => ExternAddress(external),
+            _ => throw new InvalidOperationException("a call in a load passed the structure check"),
+        };
+        if (value is null)
+            return false;
+        Registers[instruction.Dst] = value;
+        return true;
+    }
+
+    private bool StepLoad(BpfInstruction instruction)
+    {
+        if (!CheckReadable(instruction.Src))
+            return false;
+        RegisterState address = Register(instruction.Src);
+        if (!Access(instruction.Src, address, instruction.Offset, instruction.MemoryBytes, AccessKind.Read, null, out RegisterState? loaded))
+            return false;
+        if (!NotePointer(address))
+            return false;
+        bool isSigned = instruction.Mode == BpfMode.MEMSX;
+        if (isSigned && !loaded!.IsScalar)
+            return Fail(DiagnosticId.ContextAccess, "the load sign-extends what is a pointer", "read pointers as they are, into pointer variables");
+        Registers[instruction.Dst] = isSigned
+            ? NewScalar(ScalarBounds.SignExtend64(instruction.MemoryBytes * 8, loaded!.Bounds), loaded.Value)
+            : loaded!;
+        return true;
+    }
+
+    private bool StepStore(BpfInstruction instruction)
+    {
+        if (!CheckReadable(instruction.Src) || !CheckReadable(instruction.Dst))
+            return false;
+        if (Register(instruction.Src).IsScalar)
+            _storeSource = instruction.Src;
+        RegisterState address = Register(instruction.Dst);
+        bool isStored = Access(
+            instruction.Dst, address, instruction.Offset, instruction.MemoryBytes, AccessKind.Write, Register(instruction.Src), out _);
+        _storeSource = -1;
+        return isStored && NotePointer(address);
+    }
+
+    /// <summary>The register that is being stored, so that it gets the id of its copy on the stack; or -1.</summary>
+    private int _storeSource = -1;
+
+    private bool StepStoreImmediate(BpfInstruction instruction)
+    {
+        if (!CheckReadable(instruction.Dst))
+            return false;
+        RegisterState address = Register(instruction.Dst);
+        return Access(
+            instruction.Dst, address, instruction.Offset, instruction.MemoryBytes, AccessKind.Write,
+            RegisterState.ConstantScalar(instruction.Imm, _slot), out _) && NotePointer(address);
+    }
+
+    /// <summary>
+    /// One access of <paramref name="size"/> bytes. What is read comes back zero-extended; what is written is a scalar or, into the stack,
+    /// any register.
+    /// </summary>
+    private bool Access(
+        int register, RegisterState address, int offset, int size, AccessKind kind, RegisterState? stored, out RegisterState? loaded)
+    {
+        loaded = kind == AccessKind.Read ? UnknownOfSize(size) : null;
+        if (!CheckAlignment(address, offset, size))
+            return false;
+        if (address.MaybeNull)
+            return FailMaybeNull(register, address);
+        _facts.Note(_slot, address);
+        long at = (long)address.Offset + offset;
+        switch (address.Kind)
+        {
+            case RegisterKind.MapKey:
+                return kind == AccessKind.Write
+                    ? Fail(DiagnosticId.ReadOnlyMemory, $"r{register} points to the key of a map element, which must not change", "copy the key to the stack first")
+                    : CheckRegion(register, address, at, size, address.Map!.KeySize, false, "the key");
+            case RegisterKind.MapValue:
+                return AccessMapValue(register, address, at, size, kind, stored, ref loaded);
+            case RegisterKind.Memory:
+                if (kind == AccessKind.Write && address.Has(PointerFlags.ReadOnly))
+                    return FailReadOnly(register, address);
+                return CheckRegion(register, address, at, size, address.Size, false, Describe(address));
+            case RegisterKind.Context:
+                return AccessContext(register, address, at, size, kind, ref loaded);
+            case RegisterKind.Stack:
+                return kind == AccessKind.Read
+                    ? ReadStack(register, address, at, size, out loaded)
+                    : WriteStack(register, address, at, size, stored!);
+            case RegisterKind.Packet or RegisterKind.PacketMeta:
+                if (kind == AccessKind.Write && !MayWritePacket)
+                    return Fail(DiagnosticId.ReadOnlyMemory, $"programs of type {_environment.TypeName} must not write to the packet", "use a helper such as bpf_skb_store_bytes");
+                return CheckPacket(register, address, at, size, false);
+            case RegisterKind.FlowKeys:
+                return at >= 0 && at + size <= FlowKeysBytes
+                    || Fail(DiagnosticId.MemoryOutOfBounds, $"the access of {size} bytes at offset {at} is outside of struct bpf_flow_keys ({FlowKeysBytes} bytes)", "access its fields by their names");
+            case RegisterKind.Socket or RegisterKind.SockCommon or RegisterKind.TcpSock or RegisterKind.XdpSock:
+                return AccessSocket(register, address, at, size, kind);
+            case RegisterKind.TracepointBuffer:
+                return AccessTracepointBuffer(register, address, at, size);
+            case RegisterKind.BtfObject:
+                return AccessBtfObject(register, address, at, size, kind, stored, ref loaded);
+            case RegisterKind.MapPointer:
+                return AccessMapDescriptor(register, address, at, size, kind);
+            case RegisterKind.Buffer:
+                if (kind == AccessKind.Write && address.Has(PointerFlags.ReadOnly))
+                    return FailReadOnly(register, address);
+                return AccessTracepointBuffer(register, address, at, size);
+            case RegisterKind.Scalar:
+                return Fail(
+                    DiagnosticId.NotAPointer,
+                    $"r{register} is a number, not a pointer that the program may use{DescribeOrigin(address)}",
+                    "a pointer that went through an integer of 32 bits, was read from memory, or lost its range by a helper call cannot be followed; kernel memory is read by bpf_probe_read_kernel");
+            case RegisterKind.NotInit or RegisterKind.PacketEnd or RegisterKind.Function or RegisterKind.Dynptr:
+                return Fail(DiagnosticId.NotAPointer, $"r{register} is {Describe(address)}: memory cannot be accessed through it", null);
+        }
+
+        return true;
+    }
+
+    private const int FlowKeysBytes = 56;
+
+    private RegisterState UnknownOfSize(int size) => NewScalar(size switch
+    {
+        1 => ScalarBounds.U8,
+        2 => ScalarBounds.U16,
+        4 => ScalarBounds.U32,
+        _ => ScalarBounds.Unknown,
+    });
+
+    private bool CheckAlignment(RegisterState address, int offset, int size)
+    {
+        bool isStrict = address.Kind == RegisterKind.Stack || _options.StrictAlignment;
+        if (!isStrict || size == 1)
+            return true;
+        if (address.Kind is RegisterKind.Scalar or RegisterKind.NotInit || !address.Bounds.IsEmpty && IsAligned(address, offset, size))
+            return true;
+        return Fail(
+            DiagnosticId.Misaligned, $"the access of {size} bytes through {Describe(address)} is not known to be aligned to {size}",
+            "align the variable to its size");
+    }
+
+    private static bool IsAligned(RegisterState address, int offset, int size)
+    {
+        // The packet's data start 2 bytes before a multiple of 4 (NET_IP_ALIGN), where that matters at all.
+        int start = address.Kind is RegisterKind.Packet ? 2 : 0;
+        Tnum total = Tnum.Add(address.Bounds.Known, Tnum.Constant((ulong)(long)(address.Offset + offset + start)));
+        return total.IsAligned((ulong)size);
+    }
+
+    /// <summary>
+    /// Whether [<paramref name="offset"/> + the variable part, + <paramref name="size"/>) lies in a region of <paramref name="length"/>
+    /// bytes for every value of the variable part.
+    /// </summary>
+    private bool CheckRegion(int register, RegisterState address, long offset, long size, long length, bool allowsZero, string what)
+    {
+        ref readonly ScalarBounds bounds = ref address.Bounds;
+        if (bounds.SMin < 0 && (bounds.SMin == long.MinValue || bounds.SMin + offset < 0 || bounds.SMin + offset != (int)(bounds.SMin + offset)))
+        {
+            return Fail(
+                OutOfBoundsId(address), $"the offset into {what} may be negative: it is {DescribeOffset(address, offset)}",
+                "make the index unsigned, or check that it is not negative: if (i < 0) return 0;");
+        }
+
+        if (!IsInside(bounds.SMin + offset, size, length, allowsZero))
+            return FailRegion(register, address, offset, size, length, what);
+        if (bounds.UMax >= MaximumOffset)
+        {
+            return Fail(
+                OutOfBoundsId(address), $"the offset into {what} has no upper bound: it is {DescribeOffset(address, offset)}{DescribeOrigin(address)}",
+                $"check the index before it is used: if (i >= {Math.Max(1, length / Math.Max(1, size))}) return 0;");
+        }
+
+        return IsInside((long)bounds.UMax + offset, size, length, allowsZero) || FailRegion(register, address, offset, size, length, what);
+    }
+
+    private static bool IsInside(long offset, long size, long length, bool allowsZero) =>
+        offset >= 0 && (size > 0 || (size == 0 && allowsZero)) && offset + size <= length;
+
+    private bool FailRegion(int register, RegisterState address, long offset, long size, long length, string what) => Fail(
+        OutOfBoundsId(address),
+        $"the access of {size} bytes at offset {DescribeOffset(address, offset)} of {what} (r{register}) may leave its {length} bytes{DescribeOrigin(address)}",
+        address.Bounds.IsConstant ? "check the offset and the size of the access" : $"bound the index so that index + {size} <= {length} holds on every path that comes here");
+
+    private static DiagnosticId OutOfBoundsId(RegisterState address) => address.Kind == RegisterKind.MapValue ? DiagnosticId.MapValueOutOfBounds : DiagnosticId.MemoryOutOfBounds;
+
+    private bool AccessMapValue(
+        int register, RegisterState address, long offset, int size, AccessKind kind, RegisterState? stored, ref RegisterState? loaded)
+    {
+        MapInfo map = address.Map!;
+        if (!CheckMapAccess(register, address, offset, size, kind, isDirect: true, allowsZero: false))
+            return false;
+        if (address.Bounds.IsConstant && map.Fields.At(offset + address.Bounds.SMin) is { IsKptr: true } field)
+            return AccessKptr(register, kind, stored, field, map, ref loaded);
+        if (kind == AccessKind.Read && map.IsReadOnly && address.Bounds.IsConstant && map.Section is { } section)
+            loaded = ReadConstant(section, offset + address.Bounds.SMin, size) ?? loaded;
+        return true;
+    }
+
+    /// <summary>Contents of read-only sections are known, except where the linker or the host writes addresses.</summary>
+    private RegisterState? ReadConstant(BpfDataSection section, long offset, int size)
+    {
+        if (section.Contents.IsEmpty || offset + size > section.Contents.Length || IsRelocated(section, offset, size) || !_environment.HasConstantData)
+            return null;
+        ulong value = 0;
+        for (int i = 0; i < size; i++)
+            value |= (ulong)section.Contents[(int)offset + i] << (8 * (_module.IsBigEndian ? size - 1 - i : i));
+        return RegisterState.Scalar(NewNode(ScalarBounds.Constant(value)));
+    }
+
+    private static bool IsRelocated(BpfDataSection section, long offset, int size)
+    {
+        foreach (BpfDataRelocation relocation in section.Relocations)
+        {
+            if (offset < relocation.Offset + 8 && relocation.Offset < offset + size)
+                return true;
+        }
+
+        return false;
+    }
+
+    private bool CheckMapAccess(int register, RegisterState address, long offset, long size, AccessKind kind, bool isDirect, bool allowsZero)
+    {
+        MapInfo map = address.Map!;
+        if (kind == AccessKind.Write && map.IsReadOnly)
+        {
+            return Fail(
+                DiagnosticId.ReadOnlyMemory, $"the program writes to {DescribeMap(map)}, which is read-only for programs",
+                map.Section is null ? "drop BPF_F_RDONLY_PROG, or do not write" : "variables that are written must not be const");
+        }
+
+        if (kind == AccessKind.Read && map.IsWriteOnly)
+            return Fail(DiagnosticId.ReadOnlyMemory, $"the program reads from {DescribeMap(map)}, which is write-only for programs", "drop BPF_F_WRONLY_PROG");
+        if (!CheckRegion(register, address, offset, size, map.ValueSize, allowsZero, map.Section is null ? $"the value of {DescribeMap(map)}" : DescribeMap(map)))
+            return false;
+        long start = address.Bounds.SMin + offset, end = (long)address.Bounds.UMax + offset + size;
+        return map.Fields.Touched(start, end) is not { } field || CheckSpecialField(field, address, offset, size, isDirect);
+    }
+
+    private bool CheckSpecialField(SpecialField field, RegisterState address, long offset, long size, bool isDirect)
+    {
+        if (!field.IsKptr)
+        {
+            return Fail(
+                DiagnosticId.SpecialField, $"the access touches a {Describe(field.Kind)} (offset {field.Offset}), which loads and stores must not",
+                "use the helpers for it");
+        }
+
+        if (isDirect && address.Bounds.IsConstant && offset + address.Bounds.SMin == field.Offset && size == 8)
+            return true;
+        return Fail(
+            DiagnosticId.SpecialField, $"the access touches a kernel pointer (kptr, offset {field.Offset}), which is only loaded as a whole and stored by bpf_kptr_xchg",
+            "access the pointer by its name");
+    }
+
+    private bool CheckPacket(int register, RegisterState address, long offset, long size, bool allowsZero)
+    {
+        if (address.Bounds.SMin < 0)
+        {
+            return Fail(
+                DiagnosticId.PacketOutOfBounds, $"the offset into the packet may be negative: it is {DescribeOffset(address, offset)}",
+                "make the offset unsigned, or check that it is not negative");
+        }
+
+        if (address.Range >= 0 && IsInside(offset, size, address.Range, allowsZero))
+            return true;
+        string known = address.Range > 0 ? $"{address.Range} bytes of it are checked" : "nothing of it is checked";
+        return Fail(
+            DiagnosticId.PacketOutOfBounds,
+            $"the access of {size} bytes at offset {offset} from the pointer r{register} may be behind the packet's end: {known}",
+            $"compare with data_end on this path, through the same pointer: if (p + {offset + size} > data_end) return ...;");
+    }
+
+    private bool StepAtomic(BpfInstruction instruction)
+    {
+        bool isLoad = instruction.Imm == BpfAtomic.LOAD_ACQ;
+        if (isLoad)
+            return StepLoad(instruction);
+        if (instruction.Imm == BpfAtomic.STORE_REL)
+            return CheckAtomicTarget(instruction) && StepStore(instruction);
+        if (!CheckReadable(instruction.Src) || !CheckReadable(instruction.Dst))
+            return false;
+        if (instruction.Imm == BpfAtomic.CMPXCHG && !CheckReadable(0))
+            return false;
+        RegisterState address = Register(instruction.Dst);
+        if (!CheckAtomicTarget(instruction))
+            return false;
+        int size = instruction.MemoryBytes;
+        if (!Access(instruction.Dst, address, instruction.Offset, size, AccessKind.Read, null, out RegisterState? loaded)
+            || !Access(instruction.Dst, address, instruction.Offset, size, AccessKind.Write, UnknownOfSize(8), out _))
+        {
+            return false;
+        }
+
+        int written = instruction.WrittenRegister;
+        if (written >= 0)
+            Registers[written] = loaded!.IsScalar ? loaded : RegisterState.UnknownScalar(_slot);
+        return NotePointer(address);
+    }
+
+    /// <summary>Memory that other CPUs, or a conversion of the access, would not leave alone.</summary>
+    private bool CheckAtomicTarget(BpfInstruction instruction)
+    {
+        RegisterState address = Register(instruction.Dst);
+        bool isAllowed = address.Kind switch
+        {
+            RegisterKind.Context or RegisterKind.Packet or RegisterKind.PacketMeta or RegisterKind.FlowKeys or RegisterKind.Socket
+                or RegisterKind.SockCommon or RegisterKind.TcpSock or RegisterKind.XdpSock or RegisterKind.PacketEnd => false,
+            RegisterKind.NotInit or RegisterKind.Scalar or RegisterKind.MapPointer or RegisterKind.MapValue or RegisterKind.MapKey
+                or RegisterKind.Stack or RegisterKind.Memory or RegisterKind.Buffer or RegisterKind.TracepointBuffer or RegisterKind.BtfObject
+                or RegisterKind.Function or RegisterKind.Dynptr => true,
+        };
+        if (!isAllowed && instruction.Imm != BpfAtomic.STORE_REL)
+            return Fail(DiagnosticId.AtomicTarget, $"atomic operations on {Describe(address)} are not allowed", "use a map value or the stack");
+        if (!isAllowed)
+            return Fail(DiagnosticId.AtomicTarget, $"a release store to {Describe(address)} is not allowed", "use a map value or the stack");
+        if (Register(instruction.Src).IsPointer && instruction.Imm != BpfAtomic.STORE_REL && address.Kind == RegisterKind.Stack)
+            return true;
+        int size = instruction.MemoryBytes;
+        if (address.Kind is RegisterKind.Scalar or RegisterKind.NotInit || IsAligned(address, instruction.Offset, size) || address.Kind is not (RegisterKind.MapValue or RegisterKind.Memory))
+            return true;
+        return Fail(DiagnosticId.Misaligned, $"the atomic operation on {size} bytes is not known to be aligned to {size}", "align the variable to its size");
+    }
+
+    /// <summary>
+    /// One instruction is compiled for one class of pointer: where that makes a difference, all paths must bring the same.
+    /// </summary>
+    private bool NotePointer(RegisterState address)
+    {
+        RegisterKind before = _facts.PointerKinds[_slot];
+        _facts.PointerKinds[_slot] = address.Kind;
+        if (before == RegisterKind.NotInit || before == address.Kind || (MayMix(before) && MayMix(address.Kind)))
+            return true;
+        return Fail(
+            DiagnosticId.PointerMixed, $"the instruction accesses {Describe(address)} on this path and another kind of pointer on others",
+            "load the field on each path by itself");
+    }
+
+    private static bool MayMix(RegisterKind kind) => kind switch
+    {
+        RegisterKind.Context or RegisterKind.Socket or RegisterKind.SockCommon or RegisterKind.TcpSock or RegisterKind.XdpSock
+            or RegisterKind.BtfObject => false,
+        RegisterKind.NotInit or RegisterKind.Scalar or RegisterKind.MapPointer or RegisterKind.MapValue or RegisterKind.MapKey
+            or RegisterKind.Stack or RegisterKind.PacketMeta or RegisterKind.Packet or RegisterKind.PacketEnd or RegisterKind.FlowKeys
+            or RegisterKind.Memory or RegisterKind.Buffer or RegisterKind.TracepointBuffer or RegisterKind.Function or RegisterKind.Dynptr => true,
+    };
+
+    private bool FailMaybeNull(int register, RegisterState address) => Fail(
+        DiagnosticId.PointerMaybeNull, $"r{register} is {Describe(address)} that may be NULL on this path{DescribeOrigin(address)}",
+        "test the pointer before it is used: if (!p) return 0;");
+
+    private bool FailReadOnly(int register, RegisterState address) =>
+        Fail(DiagnosticId.ReadOnlyMemory, $"r{register} points to {Describe(address)}, which is read-only", null);
+}

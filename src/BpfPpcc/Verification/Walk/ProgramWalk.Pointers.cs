@@ -1,0 +1,146 @@
+using BpfPpcc.Bpf;
+using BpfPpcc.Diagnostics;
+using BpfPpcc.Verification.Domain;
+
+namespace BpfPpcc.Verification.Walk;
+
+/// <summary>Arithmetic of a pointer and a scalar.</summary>
+internal sealed partial class ProgramWalk
+{
+    /// <summary>Linux's BPF_MAX_VAR_OFF: no offset of a pointer reaches this far.</summary>
+    private const long MaximumOffset = 1 << 29;
+
+    private bool StepPointerArithmetic(BpfInstruction instruction, RegisterState pointer, RegisterState scalar, bool isPointerFirst)
+    {
+        int register = isPointerFirst ? instruction.Dst : instruction.Src;
+        if (instruction.Class != BpfClass.ALU64)
+            return StepPointer32(instruction, register);
+        if (!CheckArithmeticAllowed(instruction, pointer, scalar, register))
+            return false;
+        if (!CheckSaneOffset(scalar.Bounds, 0, pointer) || !CheckSaneOffset(pointer.Bounds, pointer.Offset, pointer))
+            return false;
+        RegisterState result;
+        if (instruction.AluCode == BpfAluCode.ADD)
+        {
+            result = Add(pointer, scalar);
+        }
+        else
+        {
+            if (!isPointerFirst)
+            {
+                return Fail(
+                    DiagnosticId.PointerArithmetic, $"r{instruction.Dst} is a number, from which a pointer (r{instruction.Src}) cannot be subtracted",
+                    "subtract the number from the pointer, or two pointers from one another");
+            }
+
+            if (pointer.Kind == RegisterKind.Stack)
+            {
+                return Fail(
+                    DiagnosticId.PointerArithmetic, $"r{register} points to the stack, and nothing may be subtracted from it", "add a negative number instead");
+            }
+
+            result = Subtract(pointer, scalar);
+        }
+
+        if (!CheckSaneOffset(result.Bounds, result.Offset, pointer))
+            return false;
+        Registers[instruction.Dst] = result;
+        return true;
+    }
+
+    private bool StepPointer32(BpfInstruction instruction, int register)
+    {
+        if (instruction.AluCode != BpfAluCode.SUB)
+        {
+            return Fail(
+                DiagnosticId.PointerArithmetic, $"r{register} is a pointer, and the 32-bit operation {Operator(instruction.AluCode)} would cut it in half",
+                "do arithmetic with pointers in pointer types or in unsigned long");
+        }
+
+        Registers[instruction.Dst] = NewScalar(ScalarBounds.U32);
+        return true;
+    }
+
+    private bool CheckArithmeticAllowed(BpfInstruction instruction, RegisterState pointer, RegisterState scalar, int register)
+    {
+        if (pointer.MaybeNull)
+        {
+            return Fail(
+                DiagnosticId.PointerMaybeNull, $"r{register} is {Describe(pointer)} that may be NULL: no arithmetic before it was compared with NULL",
+                "test the pointer before it is used: if (!p) return 0;");
+        }
+
+        if (instruction.AluCode is not (BpfAluCode.ADD or BpfAluCode.SUB))
+        {
+            return Fail(
+                DiagnosticId.PointerArithmetic, $"r{register} is a pointer ({Describe(pointer)}), for which {Operator(instruction.AluCode)} is not allowed",
+                "only + and - keep a pointer a pointer");
+        }
+
+        bool addsZero = instruction.AluCode == BpfAluCode.ADD && scalar.Bounds.IsConstant && scalar.Bounds.ConstantValue == 0;
+        bool isAllowed = pointer.Kind switch
+        {
+            RegisterKind.Context or RegisterKind.MapValue or RegisterKind.MapKey or RegisterKind.Stack or RegisterKind.PacketMeta
+                or RegisterKind.Packet or RegisterKind.TracepointBuffer or RegisterKind.BtfObject or RegisterKind.Memory or RegisterKind.Buffer
+                or RegisterKind.Function or RegisterKind.Dynptr => true,
+            RegisterKind.FlowKeys => scalar.Bounds.IsConstant,
+            RegisterKind.MapPointer => addsZero,
+            RegisterKind.NotInit or RegisterKind.Scalar or RegisterKind.PacketEnd or RegisterKind.Socket or RegisterKind.SockCommon
+                or RegisterKind.TcpSock or RegisterKind.XdpSock => false,
+        };
+        return isAllowed || Fail(
+            DiagnosticId.PointerArithmetic, $"r{register} is {Describe(pointer)}: no arithmetic is allowed with it",
+            "use the pointer as it is");
+    }
+
+    private bool CheckSaneOffset(in ScalarBounds bounds, int offset, RegisterState pointer)
+    {
+        if (offset is >= (int)MaximumOffset or <= -(int)MaximumOffset)
+            return FailOffset($"the offset {offset} into {Describe(pointer)} is out of any bounds");
+        if (bounds.SMin == long.MinValue)
+        {
+            return Fail(
+                DiagnosticId.OffsetUnbounded,
+                $"a number of which no lower bound is known is added to a pointer ({Describe(pointer)}); its range is {DescribeRange(bounds)}",
+                "check the number before (if (i < 0 || i >= N) return 0;), or make it unsigned; check the very variable that is added, not a copy of another width");
+        }
+
+        if (bounds.SMin is >= MaximumOffset or <= -MaximumOffset)
+            return FailOffset($"adding {bounds.SMin} to a pointer ({Describe(pointer)}) leads out of any bounds");
+        return true;
+    }
+
+    private bool FailOffset(string message) =>
+        Fail(DiagnosticId.OffsetUnbounded, message, "check the number before it is added to the pointer: if (i >= N) return 0;");
+
+    private RegisterState Add(RegisterState pointer, RegisterState scalar)
+    {
+        if (scalar.Bounds.IsConstant)
+        {
+            long offset = pointer.Offset + scalar.Bounds.SMin;
+            if (offset == (int)offset)
+                return pointer with { Offset = (int)offset };
+        }
+
+        ScalarNode sum = NewNode(ScalarBounds.Alu64(BpfAluCode.ADD, pointer.Bounds, scalar.Bounds), scalar.Value);
+        return IsPacket(pointer) ? pointer with { Value = sum, Id = NewId(), Range = 0 } : pointer with { Value = sum };
+    }
+
+    private RegisterState Subtract(RegisterState pointer, RegisterState scalar)
+    {
+        if (scalar.Bounds.IsConstant)
+        {
+            long offset = pointer.Offset - scalar.Bounds.SMin;
+            if (offset == (int)offset)
+                return pointer with { Offset = (int)offset };
+        }
+
+        ScalarNode difference = NewNode(ScalarBounds.Alu64(BpfAluCode.SUB, pointer.Bounds, scalar.Bounds), scalar.Value);
+        if (!IsPacket(pointer))
+            return pointer with { Value = difference };
+        // Going back keeps what is known to lie ahead.
+        return pointer with { Value = difference, Id = NewId(), Range = scalar.Bounds.SMin < 0 ? 0 : pointer.Range };
+    }
+
+    private static bool IsPacket(RegisterState register) => register.Kind is RegisterKind.Packet or RegisterKind.PacketMeta;
+}
