@@ -47,4 +47,10 @@ public sealed record VerifierOptions
 
     /// <summary>Follow every path to its end, for tests: the verdict must be the same.</summary>
     internal bool DisablesPruning { get; init; }
+
+    /// <summary>
+    /// Know as little as Linux 6.12 of the results of division, negation, byte swaps and shifts by a variable: nothing. For tests, to tell
+    /// what is accepted because more is known from what is accepted wrongly.
+    /// </summary>
+    internal bool KnowsLittleOfArithmetic { get; init; }
 }

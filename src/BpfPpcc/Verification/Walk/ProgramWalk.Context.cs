@@ -18,6 +18,8 @@ internal sealed partial class ProgramWalk
         }
 
         ContextLayout layout = ContextLayouts.Of(ProgramKind);
+        if (layout.Form == ContextForm.WritableMemory && offset % size != 0)
+            return FailContext(layout, offset, size, kind == AccessKind.Write);
         if (layout.Form == ContextForm.WritableMemory)
             return CheckRegion(register, address, offset, size, layout.Size, false, "the context");
         if (!address.Bounds.IsConstant || address.Bounds.UMin != 0)
