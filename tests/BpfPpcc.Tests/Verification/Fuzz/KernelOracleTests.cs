@@ -15,7 +15,7 @@ public sealed class KernelOracleTests
     public void Verdicts_are_the_kernels()
     {
         Assert.SkipWhen(KernelOracle.Folder is null, "BPFPPCC_ORACLE is not set");
-        string folder = Setting("BPFPPCC_ORACLE_OUTPUT", Path.Combine(Path.GetTempPath(), "bpfppcc-oracle"));
+        string folder = OutputFolder;
         StressProgram[] programs = Programs();
         Dictionary<string, KernelVerdict> verdicts = KernelOracle.Ask(programs, folder);
         var disagreements = new Disagreements(Path.Combine(folder, "examples"));
@@ -32,6 +32,8 @@ public sealed class KernelOracleTests
         Assert.True(disagreements.FalseRejects * 100 <= disagreements.Accepted, table);
         Assert.True(disagreements.Accepted * 3 >= programs.Length, "too few programs are accepted");
     }
+
+    internal static string OutputFolder => Setting("BPFPPCC_ORACLE_OUTPUT", Path.Combine(Path.GetTempPath(), "bpfppcc-oracle"));
 
     internal static StressProgram[] Programs()
     {

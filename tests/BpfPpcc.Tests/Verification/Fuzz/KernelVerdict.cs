@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 
 namespace BpfPpcc.Tests.Verification.Fuzz;
@@ -61,8 +60,9 @@ internal static class KernelOracle
             else if (verdict is "ok" or "rejected")
             {
                 string[] log = record.TryGetProperty("log", out JsonElement text) ? [.. text.EnumerateArray().Select(static l => l.GetString()!)] : [];
-                if (verdict == "rejected" && log.Length == 0)
-                    log = ["errno " + record.GetProperty("errno").GetInt32().ToString(CultureInfo.InvariantCulture)];
+                // A verifier without complaint: the program array belongs to programs of another type that ran before.
+                if (verdict == "rejected" && log.All(static line => line.StartsWith("processed ", StringComparison.Ordinal)))
+                    continue;
                 verdicts[name] = new KernelVerdict(verdict == "ok", log, null, []);
             }
         }

@@ -29,6 +29,17 @@ internal sealed record StressProgram(string Name, BpfProgramType Type, int? Atta
         return $"{Name}\t{Convert.ToHexStringLower(Code())}\t{Type.ToString().ToLowerInvariant()}{attach}{input}";
     }
 
+    /// <summary>Whether a test run shows the link-layer header to the program.</summary>
+    public bool SeesLinkLayer => Type is BpfProgramType.XDP or BpfProgramType.SCHED_CLS or BpfProgramType.SCHED_ACT;
+
+    /// <summary>Linux takes the Ethernet header off the packet of a test run before most types of programs see it (net/bpf/test_run.c).</summary>
+    public const int LinkLayerBytes = 14;
+
+    /// <summary>The packet that the program sees in a test run; of SYSCALL and RAW_TRACEPOINT the context.</summary>
+    public byte[] PacketOfRun() => IsBuffer && !SeesLinkLayer ? Input[LinkLayerBytes..] : [.. Input];
+
+    public bool IsBuffer => StressProgramType.All.Any(type => type.Type == Type && type.IsBuffer);
+
     public BpfModule Module()
     {
         var references = new Dictionary<int, BpfReference>();
