@@ -17,10 +17,11 @@ public static class Verifier
     public static VerifiedModule? Verify(BpfModule module, VerifierOptions options, DiagnosticBag diagnostics)
     {
         bool[][] reachable = new bool[module.Functions.Length][];
-        if (!StructureChecker.Check(module, options, reachable, diagnostics) || !CallGraph.Check(module, diagnostics))
+        bool walks = !options.NoVerify && !options.SkipsWalk;
+        if (!StructureChecker.Check(module, options, reachable, diagnostics, checksMeaning: !walks) || !CallGraph.Check(module, diagnostics))
             return null;
         ModuleWalk? walk = null;
-        if (options.NoVerify || options.SkipsWalk)
+        if (!walks)
         {
             if (!PoisonCheck.Check(module, reachable, diagnostics))
                 return null;
@@ -28,8 +29,9 @@ public static class Verifier
         else
         {
             walk = ModuleWalk.Run(module, options, reachable, new Diagnostic?[module.Functions.Length]);
-            if (!ReportVerdicts(module, walk, diagnostics))
+            if (!ReportVerdicts(module, walk, diagnostics) || !CheckUncalled(module, walk, options, reachable, diagnostics))
                 return null;
+            module = DeadCode.Neutralise(module, walk);
             module = ProgramTypes.Apply(module, walk.Verdicts, diagnostics);
         }
 
@@ -50,7 +52,7 @@ public static class Verifier
         foreach (BpfFunction function in module.Functions)
         {
             var own = new DiagnosticBag();
-            if (!StructureChecker.CheckFunction(module, function, options, reachable, own))
+            if (!StructureChecker.CheckFunction(module, function, options, reachable, own, checksMeaning: false))
                 malformed[function.Index] = own.Diagnostics.First(static diagnostic => diagnostic.Severity == DiagnosticSeverity.Error);
         }
 
@@ -85,6 +87,19 @@ public static class Verifier
         }
 
         return isAccepted;
+    }
+
+    /// <summary>Functions that no program runs were not walked; all that can be said of them is said of their form.</summary>
+    private static bool CheckUncalled(BpfModule module, ModuleWalk walk, VerifierOptions options, bool[][] reachable, DiagnosticBag diagnostics)
+    {
+        bool isSound = true;
+        foreach (BpfFunction function in module.Functions)
+        {
+            if (!walk.IsWalked(function.Index))
+                isSound &= StructureChecker.CheckFunction(module, function, options, reachable, diagnostics, checksMeaning: true);
+        }
+
+        return isSound;
     }
 
     internal static DiagnosticLocation LocationOf(BpfModule module, CodeImage image, ProgramVerdict verdict, WalkError error) => error.Slot < 0

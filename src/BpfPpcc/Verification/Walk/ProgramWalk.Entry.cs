@@ -134,7 +134,7 @@ internal sealed partial class ProgramWalk
             case GlobalParameterKind.TrustedObject:
                 if (parameter.MaybeNull && value.IsZero)
                     return true;
-                bool isObject = value.Kind == RegisterKind.BtfObject && value.Has(PointerFlags.Trusted) && (parameter.MaybeNull || !value.MaybeNull)
+                bool isObject = value.Kind == RegisterKind.BtfObject && IsTrusted(value) && (parameter.MaybeNull || !value.MaybeNull)
                     && value.Btf is { } btf && BtfWalk.BeginsWith(btf, value.TypeId, btf.NameOf(parameter.TypeId));
                 return isObject || Fail(DiagnosticId.GlobalFunction, $"argument {register} of {arguments.Name} must be a trusted pointer, but is {Describe(value)}", null);
         }
