@@ -112,6 +112,7 @@ internal sealed partial class ProgramWalk
                 return false;
         }
 
+        NoteGlobalCall(parameters);
         return true;
     }
 
