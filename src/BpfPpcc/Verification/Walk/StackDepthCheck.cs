@@ -35,7 +35,7 @@ internal static class StackDepthCheck
                 "make local variables smaller", tailCall);
         }
 
-        int bytes = bytesAbove + Math.Max(Granularity, (facts.StackDepth[function] + Granularity - 1) / Granularity * Granularity);
+        int bytes = bytesAbove + (facts.StackDepth[function] + Granularity - 1) / Granularity * Granularity;
         if (bytes > MaximumBytes)
         {
             return new WalkError(
