@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using BpfPpcc.Bpf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Loading;
+using BpfPpcc.Verification.Facts;
 using BpfPpcc.Verification.Walk;
 
 namespace BpfPpcc.Verification;
@@ -17,10 +18,11 @@ public static class Verifier
     public static VerifiedModule? Verify(BpfModule module, VerifierOptions options, DiagnosticBag diagnostics)
     {
         bool[][] reachable = new bool[module.Functions.Length][];
-        if (!StructureChecker.Check(module, options, reachable, diagnostics) || !CallGraph.Check(module, diagnostics))
+        bool walks = !options.NoVerify && !options.SkipsWalk;
+        if (!StructureChecker.Check(module, options, reachable, diagnostics, checksMeaning: !walks) || !CallGraph.Check(module, diagnostics))
             return null;
         ModuleWalk? walk = null;
-        if (options.NoVerify || options.SkipsWalk)
+        if (!walks)
         {
             if (!PoisonCheck.Check(module, reachable, diagnostics))
                 return null;
@@ -28,8 +30,9 @@ public static class Verifier
         else
         {
             walk = ModuleWalk.Run(module, options, reachable, new Diagnostic?[module.Functions.Length]);
-            if (!ReportVerdicts(module, walk, diagnostics))
+            if (!ReportVerdicts(module, walk, diagnostics) || !CheckUncalled(module, walk, options, reachable, diagnostics))
                 return null;
+            module = DeadCode.Neutralise(module, walk);
             module = ProgramTypes.Apply(module, walk.Verdicts, diagnostics);
         }
 
@@ -50,7 +53,7 @@ public static class Verifier
         foreach (BpfFunction function in module.Functions)
         {
             var own = new DiagnosticBag();
-            if (!StructureChecker.CheckFunction(module, function, options, reachable, own))
+            if (!StructureChecker.CheckFunction(module, function, options, reachable, own, checksMeaning: false))
                 malformed[function.Index] = own.Diagnostics.First(static diagnostic => diagnostic.Severity == DiagnosticSeverity.Error);
         }
 
@@ -87,6 +90,19 @@ public static class Verifier
         return isAccepted;
     }
 
+    /// <summary>Functions that no program runs were not walked; all that can be said of them is said of their form.</summary>
+    private static bool CheckUncalled(BpfModule module, ModuleWalk walk, VerifierOptions options, bool[][] reachable, DiagnosticBag diagnostics)
+    {
+        bool isSound = true;
+        foreach (BpfFunction function in module.Functions)
+        {
+            if (!walk.IsWalked(function.Index))
+                isSound &= StructureChecker.CheckFunction(module, function, options, reachable, diagnostics, checksMeaning: true);
+        }
+
+        return isSound;
+    }
+
     internal static DiagnosticLocation LocationOf(BpfModule module, CodeImage image, ProgramVerdict verdict, WalkError error) => error.Slot < 0
         ? SlotLocation.Of(module, verdict.Program)
         : SlotLocation.Of(module, image.FunctionAt(error.Slot), image.LocalSlot(error.Slot));
@@ -97,28 +113,15 @@ public static class Verifier
         var facts = ImmutableArray.CreateBuilder<ProgramFacts>(reachable.Length);
         for (int i = 0; i < reachable.Length; i++)
         {
-            facts.Add(new ProgramFacts
+            var known = new ProgramFacts
             {
                 IsReachable = ImmutableArray.Create(reachable[i]),
                 ContextLoads = contextLoads[i] ?? ImmutableDictionary<int, int>.Empty,
-                ProbeLoads = walk is null ? [] : ProbeLoads(walk, module.Functions[i]),
-            });
+            };
+            facts.Add(walk is null ? known : ProvedFacts.Add(known, walk, module.Functions[i]));
         }
 
         return facts.MoveToImmutable();
-    }
-
-    private static ImmutableHashSet<int> ProbeLoads(ModuleWalk walk, BpfFunction function)
-    {
-        var slots = ImmutableHashSet.CreateBuilder<int>();
-        int start = walk.Image.Starts[function.Index];
-        for (int slot = 0; slot < function.Instructions.Length; slot++)
-        {
-            if (walk.Facts.MayFault[start + slot])
-                slots.Add(slot);
-        }
-
-        return slots.ToImmutable();
     }
 }
 

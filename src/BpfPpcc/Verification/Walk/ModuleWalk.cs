@@ -44,6 +44,9 @@ internal sealed class ModuleWalk
     /// <summary>One result per program, in the module's order.</summary>
     public ImmutableArray<ProgramVerdict> Verdicts { get; private set; } = [];
 
+    /// <summary>Whether some accepted program runs the function.</summary>
+    public bool IsWalked(int function) => Facts.Reached[_image.Starts[function]];
+
     /// <param name="reachable">Per function which slots its control flow reaches.</param>
     /// <param name="malformed">Per function the first error of its structure, or null.</param>
     public static ModuleWalk Run(BpfModule module, VerifierOptions options, bool[][] reachable, Diagnostic?[] malformed)

@@ -9,6 +9,8 @@ internal sealed partial class ProgramWalk
 {
     private bool StepAlu(BpfInstruction instruction)
     {
+        if (!CheckWritable(instruction) || !CheckConstantOperand(instruction))
+            return false;
         switch (instruction.AluCode)
         {
             case BpfAluCode.MOV:
@@ -23,6 +25,19 @@ internal sealed partial class ProgramWalk
 
         throw new InvalidOperationException($"ALU code {instruction.AluCode} passed the structure check");
     }
+
+    private bool CheckWritable(BpfInstruction instruction)
+    {
+        if (instruction.WrittenRegister != BpfEncoding.FramePointer)
+            return true;
+        return Fail(InstructionMeaning.FramePointerWritten);
+    }
+
+    private bool Fail(InstructionFault fault) => Fail(fault.Id, fault.Message, fault.Help);
+
+    /// <summary>Constants that nobody divides or shifts by on purpose; addresses of arenas, which there are none of.</summary>
+    private bool CheckConstantOperand(BpfInstruction instruction) =>
+        InstructionMeaning.FindArithmeticFault(instruction) is not { } fault || Fail(fault);
 
     private bool StepMove(BpfInstruction instruction)
     {
@@ -117,8 +132,8 @@ internal sealed partial class ProgramWalk
     {
         bool is64 = instruction.Class == BpfClass.ALU64;
         bool isSigned = BpfEncoding.IsSignedDivision(instruction);
-        ScalarBounds result = is64
-            ? ScalarBounds.Alu64(instruction.AluCode, dst.Bounds, src.Bounds, isSigned)
+        ScalarBounds result = ShiftsTooFar(instruction.AluCode, src.Bounds, is64 ? 64 : 32) ? is64 ? ScalarBounds.Unknown : ScalarBounds.U32
+            : is64 ? ScalarBounds.Alu64(instruction.AluCode, dst.Bounds, src.Bounds, isSigned)
             : ScalarBounds.Alu32(instruction.AluCode, dst.Bounds, src.Bounds, isSigned);
         if (_options.KnowsLittleOfArithmetic && IsLittleKnown(instruction, src.Bounds, is64))
             result = ScalarBounds.Unknown;
@@ -127,6 +142,10 @@ internal sealed partial class ProgramWalk
             && src.Bounds.ConstantValue <= int.MaxValue && instruction.Source == BpfSource.K;
         return keepsLink ? computed with { Id = dst.Id, IsLinkedByOffset = true, Offset = (int)src.Bounds.ConstantValue } : computed;
     }
+
+    /// <summary>RFC 9669 masks the count of a shift, but who shifts so far means something else: as in Linux, nothing is known of the result.</summary>
+    private static bool ShiftsTooFar(BpfAluCode code, in ScalarBounds count, int width) =>
+        code is BpfAluCode.LSH or BpfAluCode.RSH or BpfAluCode.ARSH && count.UMax >= (ulong)width;
 
     private static bool IsLittleKnown(BpfInstruction instruction, in ScalarBounds second, bool is64) => instruction.AluCode switch
     {

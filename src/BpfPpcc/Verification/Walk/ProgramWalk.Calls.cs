@@ -73,10 +73,8 @@ internal sealed partial class ProgramWalk
     {
         if (_state.Lock is not null)
             return Fail(DiagnosticId.LockMisuse, $"the global function {callee.Name} is called while a spin lock is held", "make the function static");
-        if (_state.PreemptDepth > 0)
-            return Fail(DiagnosticId.CriticalSection, $"the global function {callee.Name} is called while preemption is disabled", "make the function static");
-        if (_state.ActiveIrqId != 0)
-            return Fail(DiagnosticId.CriticalSection, $"the global function {callee.Name} is called while interrupts are disabled", "make the function static");
+        if (_environment.Effects.MaySleep(callee.Index) && !CheckMaySleep($"the global function {callee.Name}"))
+            return false;
         if (!CheckGlobalArguments(callee))
             return false;
         _facts.CalledGlobals.Add(callee.Index);

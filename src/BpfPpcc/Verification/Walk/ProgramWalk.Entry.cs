@@ -112,6 +112,7 @@ internal sealed partial class ProgramWalk
                 return false;
         }
 
+        NoteGlobalCall(parameters);
         return true;
     }
 
@@ -134,7 +135,7 @@ internal sealed partial class ProgramWalk
             case GlobalParameterKind.TrustedObject:
                 if (parameter.MaybeNull && value.IsZero)
                     return true;
-                bool isObject = value.Kind == RegisterKind.BtfObject && value.Has(PointerFlags.Trusted) && (parameter.MaybeNull || !value.MaybeNull)
+                bool isObject = value.Kind == RegisterKind.BtfObject && IsTrusted(value) && (parameter.MaybeNull || !value.MaybeNull)
                     && value.Btf is { } btf && BtfWalk.BeginsWith(btf, value.TypeId, btf.NameOf(parameter.TypeId));
                 return isObject || Fail(DiagnosticId.GlobalFunction, $"argument {register} of {arguments.Name} must be a trusted pointer, but is {Describe(value)}", null);
         }
@@ -173,6 +174,12 @@ internal sealed partial class ProgramWalk
     {
         if (arguments.Map is not { } map || helper.Arguments[0].Kind == ArgumentKind.TIMER)
             return true;
+        if (map.IsReadOnly && MapRules.ChangesElements(helper.Id))
+        {
+            return Fail(
+                DiagnosticId.ReadOnlyMemory, $"{arguments.Name} changes {DescribeMap(map)}, which is read-only for programs", "drop BPF_F_RDONLY_PROG, or do not write");
+        }
+
         return MapRules.IsCompatible(map.Type, helper.Id, ProgramKind) || Fail(
             DiagnosticId.MapHelperMismatch, $"{arguments.Name} does not work with {DescribeMap(map)} of type {map.Type}",
             "use the helper that belongs to the map's type, or another type of map");

@@ -66,6 +66,10 @@ internal sealed partial class ProgramWalk
         return true;
     }
 
+    /// <summary>The object cannot be gone: the kernel vouches for it, or the program holds a reference.</summary>
+    private static bool IsTrusted(RegisterState value) =>
+        value.Has(PointerFlags.Trusted) || (value.ReferenceId != 0 && !value.Has(PointerFlags.Untrusted));
+
     private bool FailNoTypes(int register) => Fail(
         DiagnosticId.TypesMissing, $"r{register} points to an object of the kernel, whose types are not known here",
         "give the types of the target kernel: --btf vmlinux.btf (on the target: /sys/kernel/btf/vmlinux)");
@@ -81,7 +85,7 @@ internal sealed partial class ProgramWalk
     private RegisterState LoadedPointer(RegisterState parent, BtfTypes btf, BtfAccess access)
     {
         string field = $"{access.Struct}.{access.Member}";
-        bool isTrusted = parent.Has(PointerFlags.Trusted) || (parent.ReferenceId != 0 && !parent.Has(PointerFlags.Untrusted));
+        bool isTrusted = IsTrusted(parent);
         PointerFlags flags = access.Flags;
         if (parent.Has(PointerFlags.Untrusted))
             flags = PointerFlags.Untrusted;
@@ -115,15 +119,15 @@ internal sealed partial class ProgramWalk
     }
 
     /// <summary>Programs that do not sleep run inside of an RCU read section as a whole.</summary>
-    private bool IsInRcuSection => _state.RcuDepth > 0 || !_environment.IsSleepable;
+    private bool IsInRcuSection => _state.RcuDepth > 0 || !IsSleepable;
 
     /// <summary>Loading a kptr from a map value or object gives a pointer that may be gone soon, or is null; storing is for bpf_kptr_xchg.</summary>
     private bool AccessKptr(int register, AccessKind kind, RegisterState? stored, SpecialField field, MapInfo? map, ref RegisterState? loaded)
     {
         if (kind == AccessKind.Write)
         {
-            if (field.Kind == SpecialFieldKind.KptrUntrusted && stored is { Kind: RegisterKind.BtfObject } or { IsZero: true })
-                return true;
+            if (field.Kind == SpecialFieldKind.KptrUntrusted)
+                return stored is { IsZero: true } || CheckKptrStored(stored!, field, map);
             return Fail(DiagnosticId.SpecialField, "a kernel pointer (kptr) that owns its object is stored by bpf_kptr_xchg only", "use bpf_kptr_xchg");
         }
 
@@ -140,6 +144,20 @@ internal sealed partial class ProgramWalk
         _ = register;
         loaded = new RegisterState { Kind = RegisterKind.BtfObject, Flags = flags, Btf = typeBtf, TypeId = type, Id = NewId() };
         return true;
+    }
+
+    /// <summary>Linux's map_kptr_match_type: what is stored is a pointer to an object of the field's type, or to one that begins with it.</summary>
+    private bool CheckKptrStored(RegisterState stored, SpecialField field, MapInfo? map)
+    {
+        const PointerFlags Possible = PointerFlags.MaybeNull | PointerFlags.Untrusted | PointerFlags.Trusted | PointerFlags.Rcu | PointerFlags.Allocated;
+        if (stored.Kind != RegisterKind.BtfObject || (stored.Flags & ~Possible) != 0 || stored.Btf is not { } storedBtf || stored.TypeId == 0)
+            return Fail(DiagnosticId.SpecialField, $"{Describe(stored)} is stored in a kernel pointer (kptr)", "store a pointer to an object of the kptr's type, or NULL");
+        if (!stored.Bounds.IsConstant || stored.Bounds.UMin != 0 || stored.Offset < 0)
+            return Fail(DiagnosticId.SpecialField, $"{Describe(stored)} at offset {DescribeOffset(stored, stored.Offset)} is stored in a kernel pointer (kptr): the offset must be constant", "store the pointer as it was given");
+        (BtfTypes? btf, uint type) = ResolveKptr(map?.Btf ?? _module.Btf, field.TypeId);
+        string name = btf?.NameOf(type) ?? "";
+        return BtfWalk.StructAt(storedBtf, stored.TypeId, stored.Offset, name)
+            || Fail(DiagnosticId.SpecialField, $"{Describe(stored)} is stored in a kernel pointer (kptr) to a struct {name}", null);
     }
 
     /// <summary>Types that the kernel frees after a grace period.</summary>

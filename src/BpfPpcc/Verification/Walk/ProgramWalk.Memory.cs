@@ -16,6 +16,8 @@ internal sealed partial class ProgramWalk
 
     private bool StepLoadImmediate64(BpfInstruction instruction)
     {
+        if (!CheckWritable(instruction))
+            return false;
         BpfReference? reference = _image.References[_slot];
         RegisterState? value = reference switch
         {
@@ -40,7 +42,7 @@ internal sealed partial class ProgramWalk
 
     private bool StepLoad(BpfInstruction instruction)
     {
-        if (!CheckReadable(instruction.Src))
+        if (!CheckWritable(instruction) || !CheckReadable(instruction.Src))
             return false;
         RegisterState address = Register(instruction.Src);
         if (!Access(instruction.Src, address, instruction.Offset, instruction.MemoryBytes, AccessKind.Read, null, out RegisterState? loaded))
@@ -305,7 +307,7 @@ internal sealed partial class ProgramWalk
             return StepLoad(instruction);
         if (instruction.Imm == BpfAtomic.STORE_REL)
             return CheckAtomicTarget(instruction) && StepStore(instruction);
-        if (!CheckReadable(instruction.Src) || !CheckReadable(instruction.Dst))
+        if (!CheckWritable(instruction) || !CheckReadable(instruction.Src) || !CheckReadable(instruction.Dst))
             return false;
         if (instruction.Imm == BpfAtomic.CMPXCHG && !CheckReadable(0))
             return false;

@@ -64,7 +64,7 @@ internal sealed partial class ProgramWalk
         int callback = isOutermost ? 0 : _state.Frame.Number;
         foreach (HeldReference held in _state.References)
         {
-            if (!isOutermost && held.Frame != callback)
+            if (held.IsIrqFlag || (!isOutermost && held.Frame != callback))
                 continue;
             string line = _image.FunctionAt(held.Slot).PositionOf(_image.LocalSlot(held.Slot)) is { } position ? $" (acquired at line {position.Line})" : $" (acquired by instruction {_image.LocalSlot(held.Slot)})";
             return Fail(

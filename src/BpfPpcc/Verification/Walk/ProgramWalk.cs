@@ -127,6 +127,8 @@ internal sealed partial class ProgramWalk
     private bool Step()
     {
         BpfInstruction instruction = Current;
+        if (_image.References[_slot] is BpfReference.Poisoned poisoned)
+            return FailPoisoned(poisoned);
         switch (instruction.Class)
         {
             case BpfClass.ALU or BpfClass.ALU64:
@@ -156,6 +158,8 @@ internal sealed partial class ProgramWalk
 
         throw new InvalidOperationException($"opcode 0x{instruction.Opcode:x2} passed the structure check");
     }
+
+    private bool FailPoisoned(BpfReference.Poisoned poisoned) => Fail(DiagnosticId.CoreRelocationFailed, PoisonCheck.MessageOf(poisoned), PoisonCheck.Help);
 
     private bool Next(int slots = 1)
     {
