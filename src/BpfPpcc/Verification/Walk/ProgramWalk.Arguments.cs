@@ -61,7 +61,7 @@ internal sealed partial class ProgramWalk
             ArgumentKind.CONST_MAP_PTR => value.Kind == RegisterKind.MapPointer,
             ArgumentKind.MAP_VALUE when arguments.Map?.Type is BpfMapType.SOCKMAP or BpfMapType.SOCKHASH => IsSocket(value) || IsTrustedObject(value),
             ArgumentKind.MAP_KEY or ArgumentKind.MAP_VALUE or ArgumentKind.MEM or ArgumentKind.FIXED_SIZE_MEM => IsMemory(type, value),
-            ArgumentKind.CTX => value.Kind == RegisterKind.Context,
+            ArgumentKind.CTX => value.Kind == RegisterKind.Context || IsGenericContext(value),
             ArgumentKind.SOCK_COMMON => IsSocket(value),
             ArgumentKind.SOCKET => value.Kind == RegisterKind.Socket,
             ArgumentKind.BTF_ID => value.Kind == RegisterKind.BtfObject && (value.Flags & (PointerFlags.Untrusted | PointerFlags.PerCpu | PointerFlags.Allocated)) == 0,

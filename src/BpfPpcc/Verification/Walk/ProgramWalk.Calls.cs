@@ -22,7 +22,9 @@ internal sealed partial class ProgramWalk
         return _image.References[_slot] switch
         {
             BpfReference.FunctionCall call => CallFunction(call.Function),
+            BpfReference.ExternCall call when _options.Helpers.Find(call.Name) is { } declared => CallHost(declared),
             BpfReference.ExternCall call => CallKfunc(call),
+            BpfReference.HostCall call => CallHost(_options.Helpers.Find(call.Helper.Name)!),
             _ => CallHelper(instruction.Imm),
         };
     }

@@ -80,10 +80,18 @@ internal sealed partial class ProgramWalk
 
         if (_options.GenericContextSize is { } given)
             Registers[1] = new RegisterState { Kind = RegisterKind.Memory, Size = given };
+        if (Registers[1].Kind == RegisterKind.Memory)
+            Registers[1] = Registers[1] with { Id = _genericContext = NewId() };
         else if (Registers[1].IsScalar)
             Registers[1] = new RegisterState { Kind = RegisterKind.Context };
         return true;
     }
+
+    /// <summary>Id of the context of a program without a kernel program type, where it is memory of known size; else 0.</summary>
+    private int _genericContext;
+
+    private bool IsGenericContext(RegisterState value) => _genericContext != 0 && value.Id == _genericContext
+        && value is { Kind: RegisterKind.Memory, Offset: 0, Bounds: { IsConstant: true, ConstantValue: 0 } };
 
     private ImmutableArray<BtfParameter> PrototypeParameters()
     {

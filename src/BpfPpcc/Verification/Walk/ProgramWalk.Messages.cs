@@ -10,7 +10,7 @@ internal sealed partial class ProgramWalk
 {
     private bool Fail(DiagnosticId id, string message, string? help)
     {
-        Error ??= new WalkError(id, message, help, _slot, _state.Jumps);
+        Error ??= new WalkError(id, message, help, _slot);
         return false;
     }
 
