@@ -31,11 +31,12 @@ public static class ModulePrinter
     public static string PrintInstruction(BpfModule module, BpfFunction function, int slot) =>
         BpfPrinter.Print(function.Instructions.AsSpan(), slot, at => NameOf(module, function, at));
 
+    /// <summary>Hand-made modules may refer to what is not there; the structure check says so.</summary>
     private static string? NameOf(BpfModule module, BpfFunction function, int slot) => function.References.GetValueOrDefault(slot) switch
     {
-        BpfReference.MapAddress map => "map " + module.Maps[map.Map].Name,
-        BpfReference.DataAddress data => string.Create(CultureInfo.InvariantCulture, $"data {module.DataSections[data.Section].Name}+{data.Offset}"),
-        BpfReference.FunctionAddress address => "function " + module.Functions[address.Function].Name,
+        BpfReference.MapAddress map when (uint)map.Map < (uint)module.Maps.Length => "map " + module.Maps[map.Map].Name,
+        BpfReference.DataAddress data when (uint)data.Section < (uint)module.DataSections.Length => string.Create(CultureInfo.InvariantCulture, $"data {module.DataSections[data.Section].Name}+{data.Offset}"),
+        BpfReference.FunctionAddress address when (uint)address.Function < (uint)module.Functions.Length => "function " + module.Functions[address.Function].Name,
         BpfReference.FunctionCall call when (uint)call.Function < (uint)module.Functions.Length => module.Functions[call.Function].Name,
         BpfReference.ExternCall call => call.Name,
         BpfReference.HostCall call => call.Helper.Name,

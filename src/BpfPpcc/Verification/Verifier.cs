@@ -19,10 +19,11 @@ public static class Verifier
     /// </summary>
     public static VerifiedModule? Verify(BpfModule module, VerifierOptions options, DiagnosticBag diagnostics)
     {
-        Diagnostic?[] malformed = CheckStructure(module, options, diagnostics, out bool[][] reachable);
+        bool walks = !options.NoVerify && !options.SkipsWalk;
+        Diagnostic?[] malformed = CheckStructure(module, options, diagnostics, checksMeaning: !walks, out bool[][] reachable);
         bool isSound = Array.TrueForAll(malformed, static error => error is null);
         ModuleWalk? walk = null;
-        if (options.NoVerify || options.SkipsWalk)
+        if (!walks)
         {
             if (!isSound || !PoisonCheck.Check(module, reachable, diagnostics))
                 return null;
@@ -30,8 +31,9 @@ public static class Verifier
         else
         {
             walk = ModuleWalk.Run(module, options, reachable, malformed);
-            if (!ReportVerdicts(module, walk, malformed, diagnostics) || !isSound)
+            if (!ReportVerdicts(module, walk, malformed, diagnostics) || !isSound || !CheckUncalled(module, walk, options, reachable, diagnostics))
                 return null;
+            module = DeadCode.Neutralise(module, walk);
             module = ProgramTypes.Apply(module, walk.Verdicts, diagnostics);
         }
 
@@ -47,7 +49,7 @@ public static class Verifier
     /// </summary>
     public static VerificationReport Report(BpfModule module, VerifierOptions options, DiagnosticBag diagnostics)
     {
-        Diagnostic?[] malformed = CheckStructure(module, options, diagnostics, out bool[][] reachable);
+        Diagnostic?[] malformed = CheckStructure(module, options, diagnostics, checksMeaning: false, out bool[][] reachable);
         ModuleWalk walk = ModuleWalk.Run(module, options, reachable, malformed);
         if (ReportVerdicts(module, walk, malformed, diagnostics))
             ProgramTypes.Apply(module, walk.Verdicts, diagnostics);
@@ -55,20 +57,19 @@ public static class Verifier
     }
 
     /// <summary>The first error of each function's own form and of its place in the call graph, or null. All errors are reported.</summary>
-    private static Diagnostic?[] CheckStructure(BpfModule module, VerifierOptions options, DiagnosticBag diagnostics, out bool[][] reachable)
+    private static Diagnostic?[] CheckStructure(
+        BpfModule module, VerifierOptions options, DiagnosticBag diagnostics, bool checksMeaning, out bool[][] reachable)
     {
         reachable = new bool[module.Functions.Length][];
         var malformed = new Diagnostic?[module.Functions.Length];
         foreach (BpfFunction function in module.Functions)
         {
             var own = new DiagnosticBag();
-            StructureChecker.CheckFunction(module, function, options, reachable, own);
+            StructureChecker.CheckFunction(module, function, options, reachable, own, checksMeaning);
             malformed[function.Index] = own.FirstError;
             diagnostics.AddRange(own);
         }
 
-        if (!Array.TrueForAll(malformed, static error => error is null))
-            return malformed;
         var calls = new DiagnosticBag();
         CallGraph.Check(module, calls);
         foreach (Diagnostic diagnostic in calls.Diagnostics)
@@ -110,6 +111,19 @@ public static class Verifier
 
     private static bool IsKnown(WalkError error, Diagnostic?[] malformed) =>
         Array.Exists(malformed, diagnostic => diagnostic is not null && diagnostic.Id == error.Id && ReferenceEquals(diagnostic.Message, error.Message));
+
+    /// <summary>Functions that no program runs were not walked; all that can be said of them is said of their form.</summary>
+    private static bool CheckUncalled(BpfModule module, ModuleWalk walk, VerifierOptions options, bool[][] reachable, DiagnosticBag diagnostics)
+    {
+        bool isSound = true;
+        foreach (BpfFunction function in module.Functions)
+        {
+            if (!walk.IsWalked(function.Index))
+                isSound &= StructureChecker.CheckFunction(module, function, options, reachable, diagnostics, checksMeaning: true);
+        }
+
+        return isSound;
+    }
 
     internal static DiagnosticLocation LocationOf(BpfModule module, CodeImage image, ProgramVerdict verdict, WalkError error) => error.Slot < 0
         ? SlotLocation.Of(module, verdict.Program)
