@@ -26,6 +26,9 @@ public sealed record VerifierOptions
     /// </summary>
     public int? GenericContextSize { get; init; }
 
+    /// <summary>What the user declared of the host's own helpers (--helpers).</summary>
+    public HelperDeclarations Helpers { get; init; } = HelperDeclarations.None;
+
     /// <summary>Refuse reads of the stack where nothing was written, as Linux does for unprivileged users.</summary>
     public bool StrictStack { get; init; }
 

@@ -165,7 +165,7 @@ internal sealed partial class ProgramWalk
 
         return Fail(
             DiagnosticId.PointerArithmetic,
-            $"r{instruction.Dst} and r{instruction.Src} are both pointers, and {Operator(instruction.AluCode)} makes no sense of two pointers",
+            $"both operands of {Operator(instruction.AluCode)} are pointers (r{instruction.Dst} and r{instruction.Src})",
             "only the difference of two pointers is a number");
     }
 

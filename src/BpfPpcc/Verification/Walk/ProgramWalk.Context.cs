@@ -13,7 +13,7 @@ internal sealed partial class ProgramWalk
         if (_environment.Type == BpfProgramType.UNSPEC)
         {
             return Fail(
-                DiagnosticId.ContextAccess, $"r{register} is the context, of which nothing is known: the program has no kernel program type",
+                DiagnosticId.ContextAccess, $"{PointerName(register)} is the context, of which nothing is known: the program has no kernel program type",
                 "say how large it is (--ctx-size N), give the function a parameter of a struct pointer type and compile with -g, or put it into a section that names its type");
         }
 
@@ -135,7 +135,7 @@ internal sealed partial class ProgramWalk
             return true;
         if (Registers[0].Kind == RegisterKind.NotInit)
         {
-            return Fail(
+            return FailOnPath(
                 DiagnosticId.UninitializedRegister, "the program ends without a result: r0 was never written on this path",
                 "return a number on every path");
         }
@@ -154,6 +154,6 @@ internal sealed partial class ProgramWalk
         MarkPrecise(Registers[0]);
         ref readonly ScalarBounds bounds = ref Registers[0].Bounds;
         return (bounds.S32Min >= range.Min && bounds.S32Max <= range.Max) || Fail(
-            DiagnosticId.ReturnValue, $"the program must return a number from {range.Min} to {range.Max}, but its result is {DescribeRange(bounds)}", "return 0 or a negative error number");
+            DiagnosticId.ReturnValue, $"the program must return a number from {range.Min} to {range.Max}, but its result is {DescribeRange(bounds)}", "return 0 or a negative error number", Registers[0]);
     }
 }

@@ -123,7 +123,7 @@ internal sealed partial class ProgramWalk
         _state.Rewrite(_slot, static (register, slot) =>
             register.Kind is RegisterKind.Packet or RegisterKind.PacketMeta or RegisterKind.PacketEnd || register.Dynptr is DynptrKind.SkBuff or DynptrKind.Xdp
                 && register.Kind == RegisterKind.Memory
-                ? RegisterState.UnknownScalar(slot)
+                ? RegisterState.FormerPointer(slot, PointerLoss.PacketMoved)
                 : register);
     }
 }
