@@ -113,11 +113,13 @@ internal sealed class SelectionContext(
             ? right.Before.CompareTo(left.Before)
             : left.Register.Number.CompareTo(right.Register.Number));
         int nextLeaf = 0;
+        MachineInstruction? comparison = null;
         for (int i = _reversed.Count - 1; i >= 0; i--)
         {
             for (; nextLeaf < _leaves.Count && _leaves[nextLeaf].Before == i + 1; nextLeaf++)
                 instructions.Add(MakeLeaf(_leaves[nextLeaf]));
-            instructions.Add(_reversed[i]);
+            if (!ConditionRules.IsRepeated(_reversed[i], ref comparison))
+                instructions.Add(_reversed[i]);
         }
 
         _reversed.Clear();
@@ -275,6 +277,8 @@ internal sealed class SelectionContext(
         if (!IsLeaf(value))
             return isWord ? LowRegister(value, 32) : Register(value);
         LeafKey key = KeyOf(value);
+        if (isWord && WordValues.IsCheaperSignExtended(value))
+            key = key with { Value = (int)key.Value };
         return IsOneInstruction(key) ? LocalLeafRegister(key) : LeafRegister(key);
     }
 

@@ -125,10 +125,11 @@ public sealed class LoopTests
             cmpld cr0, %v5, %v1
             branch cr0.gt set, b2, b3
             b2:
-            jump b4(%v6)
+            jump b6(%v6)
             b3:
             lwz %v7, -4(%v5)
             xor %v8, %v6, %v7
+            addi %v9, %v5, 4
             branch-on-count b5, b6
             """.ReplaceLineEndings("\n")), ShapeText.Renumber(text[..Math.Max(0, text.IndexOf("branch-on-count", StringComparison.Ordinal))]
             + "branch-on-count b5, b6"));
