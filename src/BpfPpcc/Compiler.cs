@@ -1,4 +1,5 @@
 using BpfPpcc.Diagnostics;
+using BpfPpcc.Loading;
 
 namespace BpfPpcc;
 
@@ -26,5 +27,16 @@ public static class Compiler
         Pipeline pipeline = new(options, diagnostics);
         byte[]? output = pipeline.Run(bpfObject);
         return new CompilationResult(diagnostics.HasErrors ? null : output, diagnostics.Diagnostics, pipeline.Timings);
+    }
+
+    /// <summary>
+    /// Lists what a BPF object holds instead of compiling it: programs, maps, externs and global variables, as text or as JSON in UTF-8.
+    /// </summary>
+    public static CompilationResult List(ReadOnlyMemory<byte> bpfObject, CompilerOptions options, bool asJson)
+    {
+        DiagnosticBag diagnostics = new();
+        BpfModule? module = new Pipeline(options, diagnostics).Load(bpfObject, isListing: true);
+        byte[]? output = module is null ? null : asJson ? ModuleListing.Json(module) : ModuleListing.Text(module);
+        return new CompilationResult(output, diagnostics.Diagnostics, []);
     }
 }

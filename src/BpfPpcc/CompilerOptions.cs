@@ -39,12 +39,30 @@ public sealed record CompilerOptions
     /// <summary>Maps that another object defines.</summary>
     public ImmutableArray<string> ExternMaps { get; init; } = [];
 
+    /// <summary>Types of the system that the programs will run on: a .BTF section or an ELF file with one; null: the object's own.</summary>
+    public NamedFile? TargetBtf { get; init; }
+
+    /// <summary>What <see cref="TargetBtf"/> continues, if it is split BTF.</summary>
+    public NamedFile? TargetBtfBase { get; init; }
+
+    /// <summary>Program types, as section names; an empty function name stands for all programs whose section says nothing.</summary>
+    public ImmutableArray<(string Function, string Type)> ProgramTypes { get; init; } = [];
+
+    /// <summary>A kernel's .config, plain or compressed by gzip, for __kconfig externs.</summary>
+    public NamedFile? KernelConfig { get; init; }
+
+    /// <summary>Values of __kconfig externs that count before those of <see cref="KernelConfig"/>, as in a .config.</summary>
+    public ImmutableArray<(string Name, string Value)> Definitions { get; init; } = [];
+
     /// <summary>Leave .BTF and .BTF.ext out.</summary>
     public bool StripBtf { get; init; }
 
     /// <summary>Which passes to print, and where to.</summary>
     public DumpOptions? Dump { get; init; }
 }
+
+/// <summary>Contents of a file, and how the user named it.</summary>
+public sealed record NamedFile(string Name, ReadOnlyMemory<byte> Contents);
 
 /// <summary>What to print while compiling.</summary>
 /// <param name="Passes">Names of passes; "all" stands for every one.</param>

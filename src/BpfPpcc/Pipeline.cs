@@ -1,4 +1,5 @@
 using System.Text;
+using BpfPpcc.Btf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Elf;
 using BpfPpcc.Emission;
@@ -45,14 +46,43 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
         return output;
     }
 
-    private BpfModule? Load(ReadOnlyMemory<byte> bpfObject)
+    /// <summary>The module, or null after an error.</summary>
+    /// <param name="isListing">The module is to be looked at, not compiled.</param>
+    public BpfModule? Load(ReadOnlyMemory<byte> bpfObject, bool isListing = false)
     {
         _log.Enter("load");
-        var loaderOptions = new LoaderOptions { ExternMaps = options.ExternMaps };
+        if (!TryReadTarget(out BtfTypes? target) || !TryReadConfiguration(out KernelConfiguration configuration))
+            return null;
+        var loaderOptions = new LoaderOptions
+        {
+            ExternMaps = options.ExternMaps,
+            TargetBtf = target,
+            ProgramTypes = options.ProgramTypes,
+            Configuration = configuration,
+            WarnOfUnknownTypes = !options.RawContext && !isListing,
+            IsListing = isListing,
+        };
         BpfModule? module = ObjectLoader.Load(bpfObject, options.InputName, loaderOptions, diagnostics);
         foreach (BpfFunction function in module?.Functions ?? [])
             _log.Dump(function.Name, () => ModulePrinter.Print(module!, function));
         return module;
+    }
+
+    private bool TryReadTarget(out BtfTypes? types)
+    {
+        types = null;
+        if (options.TargetBtfBase is { } @base && (types = TargetTypes.Read(@base.Contents, @base.Name, null, diagnostics)) is null)
+            return false;
+        if (options.TargetBtf is { } target)
+            types = TargetTypes.Read(target.Contents, target.Name, types, diagnostics);
+        return types is not null || options.TargetBtf is null;
+    }
+
+    private bool TryReadConfiguration(out KernelConfiguration configuration)
+    {
+        configuration = KernelConfiguration.Empty;
+        return (options.KernelConfig is not { } file || KernelConfiguration.TryRead(file.Contents, file.Name, diagnostics, out configuration))
+            && configuration.TryDefine(options.Definitions, diagnostics, out configuration);
     }
 
     private VerifiedModule? Verify(BpfModule module)

@@ -38,8 +38,13 @@ internal static class Program
         if (ReadInput(arguments.Input, out string? problem) is not { } input)
             return Report(DiagnosticId.InputNotReadable, arguments.Input, $"cannot read the file: {problem}");
 
-        string outputPath = arguments.Output ?? DefaultOutput(arguments);
-        CompilationResult result = Compiler.Compile(input, Options(arguments, outputPath));
+        string outputPath = arguments.Output ?? (arguments.List is null ? DefaultOutput(arguments) : "-");
+        CompilerOptions options = Options(arguments, outputPath);
+        if (!TryReadFiles(arguments, ref options))
+            return ExitCode.Failure;
+        CompilationResult result = arguments.List is null
+            ? Compiler.Compile(input, options)
+            : Compiler.List(input, options, asJson: arguments.List == "json");
         foreach (Diagnostic diagnostic in result.Diagnostics)
             DiagnosticRenderer.Write(Console.Error, diagnostic);
         if (arguments.TimePasses)
@@ -69,9 +74,35 @@ internal static class Program
         HelperPrefix = arguments.HelperPrefix,
         ModuleName = arguments.ModuleName ?? Stem(outputPath == "-" ? arguments.Input : outputPath),
         ExternMaps = arguments.ExternMaps,
+        ProgramTypes = arguments.ProgramTypes,
+        Definitions = arguments.Definitions,
         StripBtf = arguments.StripBtf,
         Dump = arguments.Dump.IsEmpty ? null : new DumpOptions(arguments.Dump, arguments.DumpFunction, outputPath == "-" ? Console.Error : Console.Out),
     };
+
+    /// <summary>Reads the files that options name; false after an error.</summary>
+    private static bool TryReadFiles(CommandLineArguments arguments, ref CompilerOptions options)
+    {
+        bool ok = TryReadFile(arguments.Btf, out NamedFile? btf) & TryReadFile(arguments.BtfBase, out NamedFile? btfBase)
+            & TryReadFile(arguments.KernelConfig, out NamedFile? kernelConfig);
+        options = options with { TargetBtf = btf, TargetBtfBase = btfBase, KernelConfig = kernelConfig };
+        return ok;
+    }
+
+    private static bool TryReadFile(string? path, out NamedFile? file)
+    {
+        file = null;
+        if (path is null)
+            return true;
+        if (ReadInput(path, out string? problem) is not { } contents)
+        {
+            Report(DiagnosticId.InputNotReadable, path, $"cannot read the file: {problem}");
+            return false;
+        }
+
+        file = new NamedFile(path, contents);
+        return true;
+    }
 
     /// <summary>The output's name up to its first dot, as a C identifier; "stdin" where there is no name (object-abi.md, Discovery).</summary>
     private static string Stem(string path)

@@ -20,6 +20,7 @@ public sealed class BtfParser
     private readonly bool _bigEndian;
     private readonly DiagnosticLocation _location;
     private readonly DiagnosticBag _diagnostics;
+    private readonly BtfTypes? _base;
     private ReadOnlyMemory<byte> _types;
     private ReadOnlyMemory<byte> _strings;
     private int[] _offsets = [];
@@ -29,9 +30,10 @@ public sealed class BtfParser
     /// </summary>
     private long _nameBudget;
 
-    private BtfParser(ReadOnlyMemory<byte> section, bool bigEndian, string fileName, DiagnosticBag diagnostics)
+    private BtfParser(ReadOnlyMemory<byte> section, bool bigEndian, BtfTypes? baseTypes, string fileName, DiagnosticBag diagnostics)
     {
         _section = section;
+        _base = baseTypes;
         _bigEndian = bigEndian;
         _location = new DiagnosticLocation(fileName, ".BTF");
         _diagnostics = diagnostics;
@@ -41,12 +43,27 @@ public sealed class BtfParser
     /// <summary>
     /// The types of a .BTF section, which must stay unchanged as long as they are used; null after exactly one BtfMalformed error.
     /// </summary>
-    public static BtfTypes? Parse(ReadOnlyMemory<byte> section, bool bigEndian, string fileName, DiagnosticBag diagnostics)
+    public static BtfTypes? Parse(ReadOnlyMemory<byte> section, bool bigEndian, string fileName, DiagnosticBag diagnostics) =>
+        Parse(section, bigEndian, baseTypes: null, fileName, diagnostics);
+
+    /// <summary>
+    /// The types of a .BTF section that continues another one, together with those of the other one ("split BTF", as kernel modules have
+    /// it): its type ids and string offsets begin where those of <paramref name="baseTypes"/> end.
+    /// </summary>
+    public static BtfTypes? Parse(
+        ReadOnlyMemory<byte> section, bool bigEndian, BtfTypes? baseTypes, string fileName, DiagnosticBag diagnostics)
     {
-        var parser = new BtfParser(section, bigEndian, fileName, diagnostics);
+        var parser = new BtfParser(section, bigEndian, baseTypes, fileName, diagnostics);
         return parser.TryReadHeader() && parser.TryFindTypes() && parser.TryCheckTypes() && parser.TryCheckChains()
             ? new BtfTypes(parser._types, parser._strings, bigEndian, parser._offsets)
             : null;
+    }
+
+    /// <summary>Whether a file is a bare .BTF section, and of which byte order.</summary>
+    public static bool IsBtf(ReadOnlySpan<byte> file, out bool bigEndian)
+    {
+        bigEndian = file.StartsWith((ReadOnlySpan<byte>)[Magic >> 8, Magic & 0xff]);
+        return bigEndian || file.StartsWith((ReadOnlySpan<byte>)[Magic & 0xff, Magic >> 8]);
     }
 
     private ByteReader Types => new(_types.Span, _bigEndian);
@@ -70,10 +87,25 @@ public sealed class BtfParser
         if (!TryArea(headerLength + (ulong)stringOffset, stringLength, out _strings))
             return Fail("its string section does not lie inside of it");
         ReadOnlySpan<byte> strings = _strings.Span;
-        if (strings.IsEmpty || strings[0] != 0 || strings[^1] != 0)
+        if (_base is null ? strings.IsEmpty || strings[0] != 0 || strings[^1] != 0 : !strings.IsEmpty && strings[^1] != 0)
             return Fail("its string section does not begin and end with a NUL");
+        return _base is null || TryContinue(_base);
+    }
+
+    /// <summary>Puts the base's types and strings in front, so that ids and offsets count from its beginning.</summary>
+    private bool TryContinue(BtfTypes baseTypes)
+    {
+        if (baseTypes.IsBigEndian != _bigEndian)
+            return Fail("its byte order is not that of the types that it continues");
+        if ((long)baseTypes.RawTypes.Length + _types.Length > int.MaxValue || (long)baseTypes.RawStrings.Length + _strings.Length > int.MaxValue)
+            return Fail("it is too large together with the types that it continues");
+        _types = (byte[])[.. baseTypes.RawTypes.Span, .. _types.Span];
+        _strings = (byte[])[.. baseTypes.RawStrings.Span, .. _strings.Span];
         return true;
     }
+
+    /// <summary>The first id that the section itself defines.</summary>
+    private int FirstId => _base?.Count ?? 1;
 
     private bool TryArea(ulong offset, uint length, out ReadOnlyMemory<byte> area)
     {
@@ -86,8 +118,9 @@ public sealed class BtfParser
     private bool TryFindTypes()
     {
         ByteReader reader = Types;
-        var offsets = new List<int>(_types.Length / 20 + 1) { 0 };
-        ulong at = 0;
+        var offsets = new List<int>(_types.Length / 20 + 1);
+        offsets.AddRange(_base is null ? [0] : _base.Offsets);
+        ulong at = (ulong)(_base?.RawTypes.Length ?? 0);
         while (at < (ulong)_types.Length)
         {
             if (!reader.TryReadUInt32(at + 4, out uint info))
@@ -117,7 +150,7 @@ public sealed class BtfParser
 
     private bool TryCheckTypes()
     {
-        for (int id = 1; id < _offsets.Length; id++)
+        for (int id = FirstId; id < _offsets.Length; id++)
         {
             uint at = (uint)_offsets[id];
             uint info = UInt32(at + 4);
@@ -199,7 +232,7 @@ public sealed class BtfParser
     /// </summary>
     private bool TryCheckChains()
     {
-        for (int id = 1; id < _offsets.Length; id++)
+        for (int id = FirstId; id < _offsets.Length; id++)
         {
             uint next = (uint)id;
             for (int depth = 0; TryFollow(ref next); depth++)

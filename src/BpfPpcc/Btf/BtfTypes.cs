@@ -34,6 +34,14 @@ public sealed class BtfTypes
         _byName = new Lazy<Dictionary<string, List<uint>>>(IndexNames);
     }
 
+    public bool IsBigEndian => _bigEndian;
+
+    internal ReadOnlyMemory<byte> RawTypes => _types;
+
+    internal ReadOnlyMemory<byte> RawStrings => _strings;
+
+    internal ReadOnlySpan<int> Offsets => _offsets;
+
     /// <summary>Number of types with void: ids are 0 .. Count - 1.</summary>
     public int Count => _offsets.Length;
 

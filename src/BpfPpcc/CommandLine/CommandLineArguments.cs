@@ -34,6 +34,22 @@ public sealed record CommandLineArguments
 
     public ImmutableArray<string> ExternMaps { get; init; } = [];
 
+    /// <summary>File with the types of the target, and what it continues.</summary>
+    public string? Btf { get; init; }
+
+    public string? BtfBase { get; init; }
+
+    /// <summary>Function name ("" for all of unknown type) and section name.</summary>
+    public ImmutableArray<(string Function, string Type)> ProgramTypes { get; init; } = [];
+
+    /// <summary>File with a kernel's configuration.</summary>
+    public string? KernelConfig { get; init; }
+
+    public ImmutableArray<(string Name, string Value)> Definitions { get; init; } = [];
+
+    /// <summary>text or json, to list what the object holds instead of compiling it; null to compile.</summary>
+    public string? List { get; init; }
+
     public bool StripBtf { get; init; }
 
     public ImmutableArray<string> Dump { get; init; } = [];

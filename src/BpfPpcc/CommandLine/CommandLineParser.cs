@@ -28,6 +28,12 @@ public sealed class CommandLineParser
     private readonly Option<string[]> _helperPrefix = Text("--helper-prefix", "P", "names of helper functions start with P [default: bpf_helper_]");
     private readonly Option<string[]> _moduleName = Text("--module-name", "NAME", "the module's symbol is bpfppcc_module_NAME [default: the output's name up to its first dot]");
     private readonly Option<string[]> _externMap = Text("--extern-map", "MAP", "the map is defined by another object; may be repeated");
+    private readonly Option<string[]> _btf = Text("--btf", "FILE", "types of the system that the programs will run on, for CO-RE: BTF, or an ELF file with .BTF [default: the object's own]");
+    private readonly Option<string[]> _btfBase = Text("--btf-base", "FILE", "what the file of --btf continues, if it is split BTF (kernel modules)");
+    private readonly Option<string[]> _type = Text("--type", "[NAME=]TYPE", "program type, as a section name of libbpf (xdp, tc, kprobe), of program NAME or of all whose section says nothing; may be repeated");
+    private readonly Option<string[]> _kconfig = Text("--kconfig", "FILE", "kernel configuration (.config, also gzip) for __kconfig variables");
+    private readonly Option<string[]> _define = Text("-D", "NAME=VALUE", "value of a __kconfig variable, as in a .config [default value: y]; may be repeated");
+    private readonly Option<string[]> _list = Choice("--list", "print programs, maps, externs and globals and compile nothing; --list alone is --list=text", "text", "json");
     private readonly Option<bool> _stripBtf = Flag("--strip-btf", "leave .BTF and .BTF.ext out of the output");
     private readonly Option<string[]> _dump = Text("--dump", "PASS[,PASS]", "print the program after these passes to standard output (standard error if the object goes there); 'all' for every pass");
     private readonly Option<string[]> _dumpFunction = Text("--dump-function", "F", "print only this function");
@@ -45,8 +51,8 @@ public sealed class CommandLineParser
         _command.Arguments.Add(_input);
         foreach (Option option in new Option[]
         {
-            _output, _cpu, _level, _assembly, _noVerify, _context, _prefix, _rename, _helperPrefix, _moduleName, _externMap, _stripBtf,
-            _dump, _dumpFunction, _timePasses, _emitRuntime, _help, _version,
+            _output, _cpu, _level, _assembly, _noVerify, _context, _prefix, _rename, _helperPrefix, _moduleName, _externMap, _btf, _btfBase,
+            _type, _kconfig, _define, _list, _stripBtf, _dump, _dumpFunction, _timePasses, _emitRuntime, _help, _version,
         })
             _command.Options.Add(option);
         Passes = passes;
@@ -57,6 +63,7 @@ public sealed class CommandLineParser
     /// <summary>Reads <paramref name="args"/>, the arguments without the program's name.</summary>
     public CommandLineRequest Parse(string[] args)
     {
+        args = [.. args.Select(static arg => arg == "--list" ? "--list=text" : arg)];
         ParseResult result = _command.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (result.GetResult(_help) is not null)
             return new CommandLineRequest.Help();
@@ -80,6 +87,7 @@ public sealed class CommandLineParser
         string[] inputs = result.GetValue(_input) ?? [];
         ImmutableArray<string> dump = [.. (result.GetValue(_dump) ?? []).SelectMany(static list => list.Split(','))];
         ImmutableArray<(string, string)> renames = [.. (result.GetValue(_rename) ?? []).Select(SplitRename)];
+        ImmutableArray<(string, string)> types = [.. (result.GetValue(_type) ?? []).Select(static text => text.Contains('=') ? SplitRename(text) : ("", text))];
         string? error = inputs.Length == 0 ? "no input file"
             : inputs.Length > 1 ? $"more than one input file: '{inputs[0]}' and '{inputs[1]}'"
             : dump.FirstOrDefault(pass => pass != "all" && !Passes.Contains(pass)) is { } unknown ? $"unknown pass '{unknown}' in --dump; there are all, {string.Join(", ", Passes)}"
@@ -101,6 +109,12 @@ public sealed class CommandLineParser
             HelperPrefix = Last(result, _helperPrefix) ?? "bpf_helper_",
             ModuleName = Last(result, _moduleName),
             ExternMaps = [.. result.GetValue(_externMap) ?? []],
+            Btf = Last(result, _btf),
+            BtfBase = Last(result, _btfBase),
+            ProgramTypes = types,
+            KernelConfig = Last(result, _kconfig),
+            Definitions = [.. (result.GetValue(_define) ?? []).Select(static text => text.Contains('=') ? SplitRename(text) : (text, "y"))],
+            List = Last(result, _list),
             StripBtf = result.GetValue(_stripBtf),
             Dump = dump,
             DumpFunction = Last(result, _dumpFunction),

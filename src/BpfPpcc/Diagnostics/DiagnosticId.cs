@@ -30,10 +30,18 @@ public enum DiagnosticId
     RelocationMalformed = 303,
     RelocationUnsupported = 304,
     SymbolUndefined = 305,
-    CoreRelocationUnsupported = 306,
-    ExternUnsupported = 307,
+    // 306 CoreRelocationUnsupported, 307 ExternUnsupported
     MapFieldIgnored = 308,
     ExternMapUnknown = 309,
+    CoreRelocationMalformed = 310,
+    CoreRelocationAmbiguous = 311,
+    CoreRelocationFailed = 312,
+    CoreTargetAssumed = 313,
+    TargetTypesMissing = 314,
+    ProgramTypeUnknown = 315,
+    TypeOverrideUnknown = 316,
+    ConfigurationMissing = 317,
+    ConfigurationMalformed = 318,
 
     // 1000-1099 structure of the byte code (before any walk)
     UnknownOpcode = 1000,
@@ -56,6 +64,7 @@ public enum DiagnosticId
     ProgramTooLarge = 1017,
     AddressSpaceCastUnsupported = 1018,
     CallbackDepthExceeded = 1019,
+    ArenaUnsupported = 1020,
 
     // 1100-1199 pointer classes
     ContextPointerAmbiguous = 1100,

@@ -154,7 +154,8 @@ public sealed class ElfReader
         for (int i = 1; i < _headers.Length; i++)
         {
             ref readonly SectionHeader header = ref _headers[i];
-            if ((header.Alignment & (header.Alignment - 1)) != 0)
+            bool isAllocated = (header.Flags & SHF_ALLOC) != 0;
+            if (isAllocated && (header.Alignment & (header.Alignment - 1)) != 0)
                 return FailIn(i, DiagnosticId.ElfMalformed, $"has sh_addralign {Hex(header.Alignment)}, which is not a power of two");
             bool hasBytes = header.Type is not (SHT_NULL or SHT_NOBITS);
             if (hasBytes && !Reader.TrySlice(header.Offset, header.Size, out _))
@@ -175,7 +176,7 @@ public sealed class ElfReader
                 Name = header.Name,
                 Type = header.Type,
                 Flags = header.Flags,
-                Alignment = header.Alignment,
+                Alignment = isAllocated ? header.Alignment : 1,
                 EntrySize = header.EntrySize,
                 Info = header.Info,
                 Index = i,

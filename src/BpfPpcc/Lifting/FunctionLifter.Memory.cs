@@ -72,7 +72,7 @@ internal sealed partial class FunctionLifter
     private void LiftLoadImmediate64(BpfInstruction instruction, int slot)
     {
         long immediate = (long)((ulong)_function.Instructions[slot + 1].Imm << 32 | (uint)instruction.Imm);
-        bool isAddress = _function.References.TryGetValue(slot, out BpfReference? reference);
+        bool isAddress = _function.References.TryGetValue(slot, out BpfReference? reference) && reference is not BpfReference.Poisoned;
         Write(instruction.Dst, isAddress ? Reference(reference!) : _builder.Constant(immediate));
     }
 

@@ -11,6 +11,13 @@ public sealed class BpfDataSection
     /// <summary>ELF section name: .rodata, .data, .bss, .rodata.str1.1, .data.foo ...</summary>
     public required string Name { get; init; }
 
+    /// <summary>Clang puts the variables of address space 1 (arenas of the Linux kernel) into a section of their own.</summary>
+    public bool IsArena => Name == ".addr_space.1";
+
+    /// <summary>The variable in which a byte lies, or null.</summary>
+    public BpfVariable? VariableAt(long offset) =>
+        Variables.FirstOrDefault(variable => variable.Offset <= offset && offset - variable.Offset < Math.Max(1, variable.Size));
+
     /// <summary>SHF_WRITE is clear.</summary>
     public required bool IsReadOnly { get; init; }
 

@@ -30,6 +30,15 @@ public sealed class BpfFunction
     /// <summary>STB_LOCAL: the symbol is not for other objects.</summary>
     public required bool IsStatic { get; init; }
 
+    /// <summary>STB_WEAK: another object may define it instead.</summary>
+    public bool IsWeak { get; init; }
+
+    /// <summary>STV_HIDDEN: for other objects of the same link only.</summary>
+    public bool IsHidden { get; init; }
+
+    /// <summary>Further global names of the function.</summary>
+    public ImmutableArray<string> Aliases { get; init; } = [];
+
     /// <summary>enum bpf_prog_type, 0 (UNSPEC) where the section name says nothing.</summary>
     public required BpfProgramType ProgramType { get; init; }
 
@@ -39,7 +48,7 @@ public sealed class BpfFunction
     /// <summary>What follows the '/' of the section name, or null.</summary>
     public required string? AttachTarget { get; init; }
 
-    /// <summary>Slots; immediates of relocated instructions are as in the file and mean nothing: <see cref="References"/> counts.</summary>
+    /// <summary>Slots, with CO-RE relocations applied; immediates of otherwise relocated instructions are as in the file and mean nothing: <see cref="References"/> counts.</summary>
     public required ImmutableArray<BpfInstruction> Instructions { get; init; }
 
     /// <summary>By slot index: what a relocated or call instruction refers to. A map only of slots that have one.</summary>

@@ -32,4 +32,11 @@ public abstract record BpfReference
         /// <summary>The symbol is weak: it may stay undefined when the output is linked, and its address is 0 then.</summary>
         public bool IsWeak { get; init; }
     }
+
+    /// <summary>
+    /// Any instruction: it has no meaning on the target, because its CO-RE relocation failed, and no path may lead to it. What it does
+    /// otherwise is that of the object's own types.
+    /// </summary>
+    /// <param name="Reason">What the target lacks: "the target has no field 'a' of 'struct s'".</param>
+    public sealed record Poisoned(string Reason) : BpfReference;
 }

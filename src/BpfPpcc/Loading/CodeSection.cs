@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Collections.Immutable;
 using BpfPpcc.Bpf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Elf;
@@ -11,19 +9,24 @@ namespace BpfPpcc.Loading;
 /// <summary>A section of instructions, decoded, with its relocations by slot.</summary>
 internal sealed class CodeSection
 {
+    private readonly BpfInstruction[] _instructions;
+
     /// <summary>By slot: 1 + index of its relocation, 0 if it has none.</summary>
     private readonly int[] _relocations;
+
+    /// <summary>By slot: why the instruction must not be executed.</summary>
+    private readonly Dictionary<int, string> _poison = [];
 
     private CodeSection(ElfSection section)
     {
         Section = section;
-        Instructions = Decode(section.Contents.Span);
-        _relocations = new int[Instructions.Length];
+        _instructions = Decode(section.Contents.Span);
+        _relocations = new int[_instructions.Length];
     }
 
     public ElfSection Section { get; }
 
-    public ImmutableArray<BpfInstruction> Instructions { get; }
+    public ReadOnlySpan<BpfInstruction> Instructions => _instructions;
 
     /// <summary>The code sections of the object, in file order; null after an error.</summary>
     public static List<CodeSection>? ReadAll(LoadingContext context)
@@ -50,6 +53,20 @@ internal sealed class CodeSection
     }
 
     public bool HasRelocation(int slot) => _relocations[slot] != 0;
+
+    /// <summary>Why the instruction at a slot must not be executed, or null.</summary>
+    public string? PoisonOf(int slot) => _poison.GetValueOrDefault(slot);
+
+    /// <summary>Writes the result of a CO-RE relocation into the instruction at a slot; false with a fault ("it ...").</summary>
+    /// <param name="end">The slot behind the function.</param>
+    public bool TryPatch(int slot, int end, CoreResult result, out string fault)
+    {
+        if (!CorePatch.TryApply(_instructions.AsSpan(slot, Math.Min(2, end - slot)), result, out string? poison, out fault))
+            return false;
+        if (poison is not null)
+            _poison[slot] = poison;
+        return true;
+    }
 
     /// <summary>The relocation of a slot that has one.</summary>
     public ElfRelocation RelocationOf(int slot) => Section.Relocations[_relocations[slot] - 1];
@@ -110,18 +127,11 @@ internal sealed class CodeSection
         return true;
     }
 
-    /// <summary>The little-endian encoding (RFC 9669, 3): opcode, source and destination register, offset, immediate.</summary>
-    private static ImmutableArray<BpfInstruction> Decode(ReadOnlySpan<byte> bytes)
+    private static BpfInstruction[] Decode(ReadOnlySpan<byte> bytes)
     {
-        int count = bytes.Length / BpfInstruction.Size;
-        ImmutableArray<BpfInstruction>.Builder instructions = ImmutableArray.CreateBuilder<BpfInstruction>(count);
-        for (; bytes.Length >= BpfInstruction.Size; bytes = bytes[BpfInstruction.Size..])
-        {
-            short offset = BinaryPrimitives.ReadInt16LittleEndian(bytes[2..]);
-            int immediate = BinaryPrimitives.ReadInt32LittleEndian(bytes[4..]);
-            instructions.Add(new BpfInstruction(bytes[0], (byte)(bytes[1] & 15), (byte)(bytes[1] >> 4), offset, immediate));
-        }
-
-        return instructions.MoveToImmutable();
+        var instructions = new BpfInstruction[bytes.Length / BpfInstruction.Size];
+        for (int i = 0; i < instructions.Length; i++)
+            instructions[i] = BpfInstruction.Decode(bytes[(i * BpfInstruction.Size)..], isBigEndian: false);
+        return instructions;
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using BpfPpcc.Bpf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Elf;
@@ -7,7 +8,8 @@ using static BpfPpcc.Loading.LoadingContext;
 namespace BpfPpcc.Loading;
 
 /// <summary>Where a function lies: slots <paramref name="Start"/> up to <paramref name="End"/> of its section.</summary>
-internal readonly record struct FunctionRange(ElfSection Section, ElfSymbol Symbol, int Start, int End);
+/// <param name="Aliases">Further global names.</param>
+internal readonly record struct FunctionRange(ElfSection Section, ElfSymbol Symbol, int Start, int End, ImmutableArray<string> Aliases);
 
 /// <summary>
 /// The functions of the code sections, by section in file order and by address in a section. Symbols of type FUNC say where they are; in
@@ -108,7 +110,7 @@ internal sealed class FunctionTable
 
     private bool TryAdd(ElfSection section)
     {
-        List<ElfSymbol> symbols = FunctionSymbols(section);
+        List<ElfSymbol> symbols = FunctionSymbols(section, out Dictionary<ulong, List<string>>? aliases);
         if (symbols.Count == 0)
             return true;
 
@@ -116,16 +118,16 @@ internal sealed class FunctionTable
         for (int i = 0; i < symbols.Count; i++)
         {
             ElfSymbol symbol = symbols[i];
-            ulong limit = i + 1 < symbols.Count ? symbols[i + 1].Value : section.Size;
-            ulong size = symbol.Size != 0 ? symbol.Size : limit - Math.Min(symbol.Value, limit);
             if (symbol.Value % BpfInstruction.Size != 0 || symbol.Value >= section.Size)
                 return Fail(section, $"has a function '{symbol.Name}' at offset {Hex(symbol.Value)}, where no instruction begins");
-            if (size % BpfInstruction.Size != 0 || size > section.Size - symbol.Value)
-                return Fail(section, $"has a function '{symbol.Name}' of {symbol.Size} bytes, which do not lie inside of it");
-            if (size > limit - symbol.Value)
-                return Fail(section, $"has a function '{symbol.Name}' that overlaps '{symbols[i + 1].Name}'");
+
+            // Sizes that old compilers left out or got wrong do not count.
+            ulong limit = i + 1 < symbols.Count ? Math.Min(symbols[i + 1].Value, section.Size) : section.Size;
+            ulong room = (limit - symbol.Value) & ~(BpfInstruction.Size - 1UL);
+            ulong size = symbol.Size > 0 && symbol.Size <= room && symbol.Size % BpfInstruction.Size == 0 ? symbol.Size : room;
             int start = (int)(symbol.Value / BpfInstruction.Size);
-            AddParts(new FunctionRange(section, symbol, start, start + (int)(size / BpfInstruction.Size)));
+            ImmutableArray<string> names = aliases is not null && aliases.TryGetValue(symbol.Value, out List<string>? others) ? [.. others] : [];
+            AddParts(new FunctionRange(section, symbol, start, start + (int)(size / BpfInstruction.Size), names));
         }
 
         _bySection.Add(section, (first, _functions.Count - first));
@@ -150,7 +152,7 @@ internal sealed class FunctionTable
                     Section = whole.Section,
                     Value = (ulong)target * BpfInstruction.Size,
                 };
-                part = new FunctionRange(whole.Section, symbol, (int)target, whole.End);
+                part = new FunctionRange(whole.Section, symbol, (int)target, whole.End, []);
             }
         }
 
@@ -158,8 +160,10 @@ internal sealed class FunctionTable
     }
 
     /// <summary>By address, one for each: of several names for a function the first in the symbol table that is not local counts.</summary>
-    private List<ElfSymbol> FunctionSymbols(ElfSection section)
+    /// <param name="aliases">By address, the other global names; null if there are none.</param>
+    private List<ElfSymbol> FunctionSymbols(ElfSection section, out Dictionary<ulong, List<string>>? aliases)
     {
+        aliases = null;
         IReadOnlyList<ElfSymbol> all = _context.SymbolsOf(section);
         IEnumerable<ElfSymbol> candidates = all.Where(static s => s.Type == STT_FUNC);
         if (!candidates.Any())
@@ -169,7 +173,16 @@ internal sealed class FunctionTable
         foreach (ElfSymbol symbol in candidates.OrderBy(static s => s.Value).ThenBy(static s => s.IsLocal))
         {
             if (symbols.Count == 0 || symbols[^1].Value != symbol.Value)
+            {
                 symbols.Add(symbol);
+            }
+            else if (!symbol.IsLocal && symbol.Name.Length != 0)
+            {
+                aliases ??= [];
+                if (!aliases.TryGetValue(symbol.Value, out List<string>? names))
+                    aliases.Add(symbol.Value, names = []);
+                names.Add(symbol.Name);
+            }
         }
 
         return symbols;

@@ -44,6 +44,12 @@ internal sealed class InstructionReferences(LoadingContext context, ReferenceRes
     {
         reference = null;
         fault = default;
+        if (code.PoisonOf(slot) is string reason)
+        {
+            reference = new BpfReference.Poisoned(reason);
+            return true;
+        }
+
         if (code.HasRelocation(slot))
             return TryResolveRelocation(code, slot, out reference, out fault);
         if (!code.TryRelativeTarget(slot, out long target))
@@ -77,7 +83,8 @@ internal sealed class InstructionReferences(LoadingContext context, ReferenceRes
         return false;
     }
 
-    private static SourcePosition? PositionOf(ImmutableArray<BpfLineInfo> lines, int slot)
+    /// <summary>The source position of a slot, or null.</summary>
+    public static SourcePosition? PositionOf(ImmutableArray<BpfLineInfo> lines, int slot)
     {
         SourcePosition? position = null;
         foreach (BpfLineInfo line in lines)

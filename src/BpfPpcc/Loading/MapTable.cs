@@ -9,14 +9,12 @@ namespace BpfPpcc.Loading;
 
 /// <summary>A map and the place of its definition.</summary>
 /// <param name="ValuesOffset">Byte offset of `.values` in the definition, or -1.</param>
-internal readonly record struct MapPlace(ElfSection Section, ulong Offset, BpfMap Map, long ValuesOffset);
+/// <param name="Id">iproute2's id of a map, 0 if it has none.</param>
+internal readonly record struct MapPlace(ElfSection Section, ulong Offset, BpfMap Map, long ValuesOffset, uint Id = 0);
 
 /// <summary>Reads the map definitions of an object, of both styles, in the order of their addresses.</summary>
 internal sealed class MapTable
 {
-    /// <summary>sizeof(struct bpf_map_def): type, key_size, value_size, max_entries, map_flags.</summary>
-    private const int LegacySize = 20;
-
     private readonly LoadingContext _context;
     private readonly List<MapPlace> _places = [];
 
@@ -73,7 +71,7 @@ internal sealed class MapTable
 
     private bool TryReadLegacyMaps(ElfSection section)
     {
-        string? ignored = null;
+        var legacy = new LegacyMaps();
         var reader = new ByteReader(section.Contents.Span, _context.File.IsBigEndian);
         List<ElfSymbol> symbols = DefinitionSymbols(section);
         for (int i = 0; i < symbols.Count; i++)
@@ -81,54 +79,32 @@ internal sealed class MapTable
             ElfSymbol symbol = symbols[i];
             ulong limit = i + 1 < symbols.Count ? symbols[i + 1].Value : section.Size;
             ulong available = limit - Math.Min(symbol.Value, limit);
-            ulong size = symbol.Size == 0 ? available : symbol.Size;
-            if (size < LegacySize || size > available || !reader.TrySlice(symbol.Value, size, out ReadOnlySpan<byte> definition))
+            ulong size = symbol.Size == 0 || symbol.Size > available ? available : symbol.Size;
+            if (size < LegacyMaps.MinimumSize || !reader.TrySlice(symbol.Value, size, out ReadOnlySpan<byte> definition))
             {
                 string has = $"has a definition of {size} bytes at {Hex(symbol.Value)}";
-                return Fail(section, symbol.Name, $"{has}, expected {LegacySize} bytes or more inside of the section");
+                return Fail(section, symbol.Name, $"{has}, expected {LegacyMaps.MinimumSize} bytes or more inside of the section");
             }
 
-            BpfMap map = LegacyMap(symbol.Name, definition);
+            BpfMap map = legacy.Add(symbol.Name, _places.Count + i, definition, _context.File.IsBigEndian);
             if (FaultOf(map.Type) is string fault)
                 return Fail(section, symbol.Name, fault);
-            _places.Add(new MapPlace(section, symbol.Value, map, ValuesOffset: -1));
-            if (ignored is null && definition[LegacySize..].ContainsAnyExcept((byte)0))
-                ignored = map.Name;
         }
 
-        if (ignored is not null)
-            WarnOfIgnoredFields(section, ignored);
+        int next = 0;
+        foreach ((BpfMap map, uint id) in legacy.Complete())
+            _places.Add(new MapPlace(section, symbols[next++].Value, map, ValuesOffset: -1, id));
+        if (legacy.NotUnderstood is BpfMap ignored)
+            WarnOfIgnoredFields(section, ignored.Name);
         return true;
     }
 
-    /// <summary>
-    /// Loaders disagree about what follows: an inner map's index and a NUMA node, or iproute2's id, pinning and inner map.
-    /// </summary>
+    /// <summary>Loaders disagree about what follows.</summary>
     private void WarnOfIgnoredFields(ElfSection section, string map)
     {
         string message = $"map '{map}' sets fields behind map_flags, whose meaning depends on the loader; they are ignored";
         var location = new DiagnosticLocation(_context.FileName, section.Name);
         _context.Diagnostics.Warning(DiagnosticId.MapFieldIgnored, message, location, "define the map in section .maps with BTF");
-    }
-
-    private BpfMap LegacyMap(string name, ReadOnlySpan<byte> definition)
-    {
-        var reader = new ByteReader(definition, _context.File.IsBigEndian);
-        reader.TryReadUInt32(0, out uint type);
-        reader.TryReadUInt32(4, out uint keySize);
-        reader.TryReadUInt32(8, out uint valueSize);
-        reader.TryReadUInt32(12, out uint maxEntries);
-        reader.TryReadUInt32(16, out uint flags);
-        return new BpfMap
-        {
-            Index = _places.Count,
-            Name = name,
-            Type = (BpfMapType)type,
-            KeySize = keySize,
-            ValueSize = valueSize,
-            MaxEntries = maxEntries,
-            Flags = flags,
-        };
     }
 
     /// <summary>One symbol for each address, by address.</summary>

@@ -94,10 +94,13 @@ public sealed class ObjectLoader
             return null;
 
         List<ElfSection> dataSections = DataSections.Find(_context);
-        var resolver = new ReferenceResolver(_context, functions, maps, dataSections);
+        var configuration = new KernelConfigurationSection(_context, _options);
+        if (!configuration.TryFill())
+            return null;
+        var resolver = new ReferenceResolver(_context, functions, maps, dataSections, configuration);
         var data = new DataSections(_context, resolver);
-        if (!TryFillMaps(maps, data, out ImmutableArray<BpfMap> filledMaps)
-            || !TryBuildDataSections(dataSections, data, out ImmutableArray<BpfDataSection> builtSections)
+        if (!TryFillMaps(maps, data, functions, out ImmutableArray<BpfMap> filledMaps)
+            || !TryBuildDataSections(dataSections, data, configuration, out ImmutableArray<BpfDataSection> builtSections)
             || !TryBuildFunctions(code!, functions, resolver, builtSections, out ImmutableArray<BpfFunction> builtFunctions))
         {
             return null;
@@ -127,7 +130,7 @@ public sealed class ObjectLoader
         };
     }
 
-    private bool TryFillMaps(List<MapPlace> places, DataSections data, out ImmutableArray<BpfMap> maps)
+    private bool TryFillMaps(List<MapPlace> places, DataSections data, FunctionTable functions, out ImmutableArray<BpfMap> maps)
     {
         maps = [];
         var values = new Dictionary<int, List<int>>();
@@ -138,6 +141,8 @@ public sealed class ObjectLoader
                 return false;
         }
 
+        if (!ProgramArraySlots.TryFill(_context, places, functions, values))
+            return false;
         ImmutableArray<BpfMap>.Builder builder = ImmutableArray.CreateBuilder<BpfMap>(places.Count);
         foreach (MapPlace place in places)
         {
@@ -162,7 +167,8 @@ public sealed class ObjectLoader
         return true;
     }
 
-    private static bool TryBuildDataSections(List<ElfSection> sections, DataSections data, out ImmutableArray<BpfDataSection> built)
+    private static bool TryBuildDataSections(List<ElfSection> sections, DataSections data, KernelConfigurationSection configuration,
+        out ImmutableArray<BpfDataSection> built)
     {
         built = [];
         ImmutableArray<BpfDataSection>.Builder builder = ImmutableArray.CreateBuilder<BpfDataSection>(sections.Count);
@@ -173,7 +179,9 @@ public sealed class ObjectLoader
             builder.Add(section);
         }
 
-        built = builder.MoveToImmutable();
+        if (!configuration.IsEmpty)
+            builder.Add(configuration.Build(sections.Count));
+        built = builder.DrainToImmutable();
         return true;
     }
 
@@ -182,6 +190,8 @@ public sealed class ObjectLoader
     {
         built = [];
         var debug = new DebugInformation(_context);
+        if (!_options.IsListing && !new CoreRelocator(_context, _options.TargetBtf, debug).TryApply(code, functions))
+            return false;
         var instructions = new InstructionReferences(_context, resolver);
         var parts = new List<FunctionParts>(functions.Count);
         bool ok = true;
@@ -193,23 +203,25 @@ public sealed class ObjectLoader
                 FunctionRange function = functions[i];
                 ImmutableArray<BpfLineInfo> lines = debug.LinesOf(function);
                 ok &= instructions.TryResolve(section, function, lines, out ImmutableDictionary<int, BpfReference> references);
-                parts.Add(new FunctionParts(section.Instructions.Slice(function.Start, function.End - function.Start), references, lines));
+                parts.Add(new FunctionParts([.. section.Instructions[function.Start..function.End]], references, lines));
             }
         }
 
         if (!ok)
             return false;
         BpfFunctionRole[] roles = FunctionRoles.Decide(functions, parts, dataSections);
+        if (ProgramTypes.Decide(_context, functions, roles, _options) is not SectionMeaning[] meanings)
+            return false;
         ImmutableArray<BpfFunction>.Builder builder = ImmutableArray.CreateBuilder<BpfFunction>(functions.Count);
         for (int i = 0; i < functions.Count; i++)
-            builder.Add(Build(functions[i], i, roles[i], parts[i], debug));
+            builder.Add(Build(functions[i], i, roles[i], meanings[i], parts[i], debug));
         built = builder.MoveToImmutable();
         return true;
     }
 
-    private static BpfFunction Build(FunctionRange range, int index, BpfFunctionRole role, FunctionParts parts, DebugInformation debug)
+    private static BpfFunction Build(
+        FunctionRange range, int index, BpfFunctionRole role, SectionMeaning meaning, FunctionParts parts, DebugInformation debug)
     {
-        SectionMeaning meaning = role == BpfFunctionRole.Program ? SectionNames.Lookup(range.Section.Name) : default;
         return new BpfFunction
         {
             Index = index,
@@ -217,6 +229,9 @@ public sealed class ObjectLoader
             SectionName = range.Section.Name,
             Role = role,
             IsStatic = range.Symbol.IsLocal,
+            IsWeak = range.Symbol.IsWeak,
+            IsHidden = range.Symbol.Visibility is STV_HIDDEN or STV_INTERNAL,
+            Aliases = range.Aliases,
             ProgramType = meaning.ProgramType,
             AttachType = meaning.AttachType,
             AttachTarget = meaning.Target,

@@ -8,6 +8,20 @@ internal static class Prototypes
 {
     private const int MaximumParameters = 255;
 
+    private static readonly BpfScalar Pointer = new(8, IsSigned: false);
+    private static readonly BpfScalar Integer = new(4, IsSigned: true);
+
+    /// <summary>
+    /// The prototype of a function that compilers call without being told to (C11, 7.24), or null. size_t has 64 bits in BPF and in the output.
+    /// </summary>
+    public static BpfPrototype? OfLibraryFunction(string name) => name switch
+    {
+        "memcpy" or "memmove" => new BpfPrototype(Pointer, [Pointer, Pointer, Pointer]),
+        "memset" => new BpfPrototype(Pointer, [Pointer, Integer, Pointer]),
+        "memcmp" => new BpfPrototype(Integer, [Pointer, Pointer, Pointer]),
+        _ => null,
+    };
+
     /// <summary>The prototype of a FUNC; null if it has a type that no register holds, or more parameters than anyone writes.</summary>
     public static BpfPrototype? Of(BtfTypes btf, uint function)
     {

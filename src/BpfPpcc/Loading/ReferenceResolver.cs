@@ -18,17 +18,21 @@ internal sealed class ReferenceResolver
     private readonly FunctionTable _functions;
     private readonly Dictionary<(ElfSection, long), int> _maps = [];
     private readonly Dictionary<ElfSection, int> _dataSections = new(ReferenceEqualityComparer.Instance);
-    private readonly HashSet<string> _configurationVariables = [];
+    private readonly KernelConfigurationSection _configuration;
+    private readonly int _configurationIndex;
 
-    public ReferenceResolver(LoadingContext context, FunctionTable functions, List<MapPlace> maps, List<ElfSection> dataSections)
+    /// <param name="configuration">Its section stands behind the others of <paramref name="dataSections"/>.</param>
+    public ReferenceResolver(LoadingContext context, FunctionTable functions, List<MapPlace> maps, List<ElfSection> dataSections,
+        KernelConfigurationSection configuration)
     {
+        _configuration = configuration;
+        _configurationIndex = dataSections.Count;
         _context = context;
         _functions = functions;
         foreach (MapPlace map in maps)
             _maps.TryAdd((map.Section, (long)map.Offset), map.Map.Index);
         for (int i = 0; i < dataSections.Count; i++)
             _dataSections.Add(dataSections[i], i);
-        CollectConfigurationVariables();
     }
 
     /// <summary>What the address <paramref name="symbol"/> + <paramref name="addend"/> is the address of.</summary>
@@ -38,6 +42,12 @@ internal sealed class ReferenceResolver
         reference = null!;
         restAddend = 0;
         fault = default;
+        if (symbol is not null && symbol.IsUndefined && _configuration.OffsetOf(symbol.Name) is >= 0 and long place)
+        {
+            reference = new BpfReference.DataAddress(_configurationIndex, unchecked(place + addend));
+            return true;
+        }
+
         if (symbol?.Section is not ElfSection section)
         {
             restAddend = addend;
@@ -99,7 +109,7 @@ internal sealed class ReferenceResolver
         return function >= 0 || Fail($"no function begins at {Hex((ulong)offset)} of section '{section.Name}', which is called", out fault);
     }
 
-    private bool TryResolveExtern(ElfSymbol? symbol, out BpfReference reference, out Fault fault)
+    private static bool TryResolveExtern(ElfSymbol? symbol, out BpfReference reference, out Fault fault)
     {
         reference = null!;
         fault = default;
@@ -119,13 +129,6 @@ internal sealed class ReferenceResolver
             return false;
         }
 
-        if (_configurationVariables.Contains(symbol.Name))
-        {
-            string message = $"'{symbol.Name}' is a kernel configuration variable (__kconfig), and these are not supported by this version";
-            fault = new Fault(DiagnosticId.ExternUnsupported, message, "define it as a global variable that the host sets");
-            return false;
-        }
-
         reference = new BpfReference.ExternAddress(symbol.Name) { IsWeak = symbol.IsWeak };
         return true;
     }
@@ -133,18 +136,7 @@ internal sealed class ReferenceResolver
     private BpfPrototype? PrototypeOf(string function)
     {
         uint id = _context.Btf?.Find(function, BtfKind.FUNC) ?? 0;
-        return id == 0 ? null : Prototypes.Of(_context.Btf!, id);
-    }
-
-    private void CollectConfigurationVariables()
-    {
-        if (_context.Btf is not BtfTypes btf)
-            return;
-        uint section = btf.Find(".kconfig", BtfKind.DATASEC);
-        if (section == 0)
-            return;
-        foreach (BtfSectionVariable variable in btf.VariablesOf(btf[section]))
-            _configurationVariables.Add(btf.NameOf(variable.Type));
+        return id == 0 ? Prototypes.OfLibraryFunction(function) : Prototypes.Of(_context.Btf!, id);
     }
 
     private static bool Fail(string message, out Fault fault)

@@ -50,14 +50,23 @@ internal sealed class DefinedSymbols(BpfModule module, SymbolNames names)
     {
         BpfFunction bpf = _module.Functions[function.FunctionIndex];
         string what = bpf.Role == BpfFunctionRole.Program ? "program" : "function";
+        string name = isGlobal ? _names.Global(bpf.Name, what, LocationOf(bpf))
+            : code.IsBehindThunk(index) ? _names.Inner(bpf.Name, InnerSuffix)
+            : _names.Local(bpf.Name);
+        AddFunction(name, bpf, function, index, code, isGlobal);
+        foreach (string alias in isGlobal ? bpf.Aliases : [])
+            AddFunction(_names.Global(alias, what, LocationOf(bpf)), bpf, function, index, code, isGlobal);
+    }
+
+    private void AddFunction(string name, BpfFunction bpf, CompiledFunction function, int index, TextSection code, bool isGlobal)
+    {
+        byte localEntry = function.LocalEntryOffset != 0 ? LocalEntryBehindTwoInstructions : (byte)0;
         Symbols.Add(new ElfSymbol
         {
-            Name = isGlobal ? _names.Global(bpf.Name, what, LocationOf(bpf))
-                : code.IsBehindThunk(index) ? _names.Inner(bpf.Name, InnerSuffix)
-                : _names.Local(bpf.Name),
+            Name = name,
             Type = STT_FUNC,
-            Binding = isGlobal ? STB_GLOBAL : STB_LOCAL,
-            Other = function.LocalEntryOffset != 0 ? LocalEntryBehindTwoInstructions : (byte)0,
+            Binding = !isGlobal ? STB_LOCAL : bpf.IsWeak ? STB_WEAK : STB_GLOBAL,
+            Other = (byte)(localEntry | (isGlobal && bpf.IsHidden ? STV_HIDDEN : STV_DEFAULT)),
             Section = code.Section.Section,
             Value = (ulong)code.StartOf(index),
             Size = (ulong)function.CodeSize,

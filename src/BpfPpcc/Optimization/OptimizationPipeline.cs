@@ -28,6 +28,10 @@ public static class OptimizationPipeline
         new("global-value-numbering", 2, GlobalValueNumbering.Run),
         new("control-flow-cleanup", 2, ControlFlowCleanup.Run),
         new("dead-code", 1, DeadCode.Run),
+        new("jump-threading", 2, JumpThreading.Run),
+        new("load-merging", 2, LoadMerging.Run),
+        new("if-conversion", 2, IfConversion.Run),
+        new("dead-code", 2, DeadCode.Run),
         new("stack-extent", 0, static (function, module) => StackExtent.Update(function, module.Symbols)),
     ];
 

@@ -5,7 +5,7 @@ namespace BpfPpcc.Optimization;
 /// <summary>
 /// Folds constants and rewrites operations by the rules of algebra until none applies: into one canonical form where several say the same
 /// (constants on the right, no subtraction of constants), into a cheaper one where there is. The rules stand in SimplifyArithmetic,
-/// SimplifyConversions, SimplifyComparisons and here, those of an opcode together, most specific first.
+/// SimplifyRotations, SimplifyConversions, SimplifyComparisons and here, those of an opcode together, most specific first.
 /// </summary>
 public static class Simplify
 {
@@ -84,8 +84,8 @@ public static class Simplify
     }
 
     /// <summary>
-    /// Where only the low bits count, an extension of them does not, and of the constants that agree in them one stands for all. The
-    /// undefined value is 0 to all but calls and phis, which may pass it on to calls.
+    /// Where only the low bits count, an extension of them does not, what was shifted above them is 0, and of the constants that agree in
+    /// them one stands for all. The undefined value is 0 to all but calls and phis, which may pass it on to calls.
     /// </summary>
     private static void SimplifyOperands(IrInstruction user, SimplifyContext context)
     {
@@ -99,6 +99,12 @@ public static class Simplify
                 operand = context.Constant(0);
             while (bits < 64 && operand.Opcode is IrOpcode.ZeroExtend or IrOpcode.SignExtend && operand.Width >= bits)
                 operand = operand.Operands[0];
+            if (bits < 64 && operand is { Opcode: IrOpcode.ShiftLeft, Width: 64, Operands: [_, { Opcode: IrOpcode.Constant } count] }
+                && (count.Immediate & 63) >= bits)
+            {
+                operand = context.Constant(0);
+            }
+
             if (operand.Opcode == IrOpcode.Constant && bits < 64)
                 operand = context.Constant(ConstantFolding.Canonical(operand.Immediate, bits));
             if (operand == user.Operands[i])

@@ -223,6 +223,8 @@ internal static class SimplifyArithmetic
                 return x;
             case IrOpcode.Xor when x == y:
                 return context.Constant(0);
+            case IrOpcode.Or or IrOpcode.Xor or IrOpcode.Add:
+                return SimplifyRotations.Apply(operation, context) ?? operation;
             case IrOpcode.UnsignedDivide or IrOpcode.SignedDivide or IrOpcode.UnsignedRemainder or IrOpcode.SignedRemainder
                 when IsConstant(x, 0):
                 return x;

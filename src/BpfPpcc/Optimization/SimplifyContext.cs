@@ -5,7 +5,7 @@ namespace BpfPpcc.Optimization;
 /// <summary>What the rules of <see cref="Simplify"/> need besides the instruction at hand.</summary>
 internal sealed class SimplifyContext(IrFunction function)
 {
-    private readonly int[] _uses = CountUses(function);
+    private readonly int[] _uses = UseCounts.Of(function);
 
     public IrLeaves Leaves { get; } = new(function);
 
@@ -56,20 +56,5 @@ internal sealed class SimplifyContext(IrFunction function)
         Block!.Instructions.Add(instruction);
         HasChanged = true;
         return instruction;
-    }
-
-    private static int[] CountUses(IrFunction function)
-    {
-        var uses = new int[function.InstructionCount];
-        foreach (IrBlock block in function.Blocks)
-        {
-            foreach (IrInstruction instruction in block.Instructions)
-            {
-                foreach (IrInstruction operand in instruction.Operands)
-                    uses[operand.Id]++;
-            }
-        }
-
-        return uses;
     }
 }

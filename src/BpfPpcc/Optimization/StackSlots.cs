@@ -3,86 +3,139 @@ using BpfPpcc.Symbols;
 
 namespace BpfPpcc.Optimization;
 
-/// <summary>Bytes of the BPF stack that are only accessed together, and all accesses to them.</summary>
-internal sealed record StackSlot(long Offset, int Bytes, List<IrInstruction> Accesses);
+/// <summary>Bytes of the BPF stack that every access touches all or none of: what becomes one value.</summary>
+internal readonly record struct StackPiece(long Offset, int Bytes);
 
-/// <summary>Divides the BPF stack of a function into slots.</summary>
-internal static class StackSlots
+/// <summary>A load or store and the pieces that it consists of, by number, from the lowest address upwards.</summary>
+internal readonly record struct StackAccess(IrInstruction Instruction, int FirstPiece, int Pieces);
+
+/// <summary>
+/// Divides the BPF stack of a function into pieces that no other code can reach. Accesses that overlap form a group; its bytes are cut where
+/// any of its accesses begins or ends. A group stays in memory as a whole if a load would have to be put together from many pieces.
+/// </summary>
+internal sealed class StackSlots
 {
-    /// <summary>The slots that no other code can reach, by ascending offset.</summary>
-    public static List<StackSlot> Find(IrFunction function, SymbolTable symbols)
+    /// <summary>A load of two pieces costs a shift and an or; of more it is better done by memory.</summary>
+    private const int MostPiecesOfLoad = 2;
+
+    private readonly List<IrInstruction> _accesses = [];
+    private readonly List<long> _offsets = [];
+    private readonly List<(long Low, long High)> _reserved = [];
+    private long _reachableFrom;
+
+    private StackSlots()
     {
-        var accesses = new List<IrInstruction>();
-        long reachableFrom = Scan(function, symbols, accesses);
-        accesses.Sort(static (a, b) => (Offset(a), a.Id).CompareTo((Offset(b), b.Id)));
+    }
 
-        var slots = new List<StackSlot>();
-        for (int first = 0; first < accesses.Count;)
-        {
-            long end = Offset(accesses[first]) + Bytes(accesses[first]);
-            int next = first + 1;
-            while (next < accesses.Count && Offset(accesses[next]) < end)
-                end = Math.Max(end, Offset(accesses[next]) + Bytes(accesses[next++]));
-            if (end <= reachableFrom && IsSlot(accesses, first, next))
-                slots.Add(new StackSlot(Offset(accesses[first]), Bytes(accesses[first]), accesses.GetRange(first, next - first)));
-            first = next;
-        }
+    public List<StackPiece> Pieces { get; } = [];
 
+    public List<StackAccess> Accesses { get; } = [];
+
+    public static StackSlots Find(IrFunction function, SymbolTable symbols)
+    {
+        var slots = new StackSlots();
+        slots.Scan(function, symbols);
+        IrInstruction[] accesses = [.. slots._accesses];
+        long[] offsets = [.. slots._offsets];
+        Array.Sort(offsets, accesses);
+        slots._reserved.Sort();
+        slots.DivideGroups(accesses, offsets);
         return slots;
     }
 
-    /// <summary>Collects the accesses; gives the offset from which on others may reach the stack, at most that of r10.</summary>
-    private static long Scan(IrFunction function, SymbolTable symbols, List<IrInstruction> accesses)
+    /// <summary>Collects the accesses at known offsets, the ranges of the others, and the offset from which on others may reach the stack.</summary>
+    private void Scan(IrFunction function, SymbolTable symbols)
     {
-        bool hasFunctionPointers = StackExtent.HasFunctionPointers(symbols);
-        long reachableFrom = 0;
-        foreach (IrBlock block in function.Blocks)
+        foreach (StackReference reference in StackReferences.Find(function, symbols))
         {
-            foreach (IrInstruction instruction in block.Instructions)
+            switch (reference.Use)
             {
-                for (int i = 0; i < instruction.Operands.Length; i++)
-                {
-                    IrInstruction operand = instruction.Operands[i];
-                    if (operand.Opcode != IrOpcode.StackAddress)
-                        continue;
-                    switch (StackExtent.UseOf(instruction, i, symbols, hasFunctionPointers))
-                    {
-                        case StackUse.Access:
-                            accesses.Add(instruction);
-                            break;
-                        case StackUse.Object:
-                            reachableFrom = Math.Min(reachableFrom, operand.Immediate);
-                            break;
-                        case StackUse.Anywhere:
-                            reachableFrom = long.MinValue;
-                            break;
-                        case StackUse.None:
-                            break;
-                    }
-                }
+                case StackUse.Access when reference.Low == reference.High:
+                    _accesses.Add(reference.User);
+                    _offsets.Add(reference.Low);
+                    break;
+                case StackUse.Access:
+                    _reserved.Add((reference.Low, reference.High + Bytes(reference.User)));
+                    break;
+                case StackUse.Object:
+                    _reachableFrom = Math.Min(_reachableFrom, reference.Low);
+                    break;
+                case StackUse.Anywhere:
+                    _reachableFrom = long.MinValue;
+                    break;
+                case StackUse.None:
+                    break;
             }
         }
-
-        return reachableFrom;
     }
 
-    /// <summary>The accesses are plain loads and stores of the same bytes.</summary>
-    private static bool IsSlot(List<IrInstruction> accesses, int first, int end)
+    private void DivideGroups(IrInstruction[] accesses, long[] offsets)
     {
-        for (int i = first; i < end; i++)
+        int reserved = 0;
+        long reservedEnd = long.MinValue;
+        for (int first = 0; first < accesses.Length;)
         {
-            IrInstruction access = accesses[i];
-            if (access.Opcode is not (IrOpcode.Load or IrOpcode.Store) || access.IsOrdered
-                || Offset(access) != Offset(accesses[first]) || access.Width != accesses[first].Width)
-            {
-                return false;
-            }
+            long end = offsets[first] + Bytes(accesses[first]);
+            int next = first + 1;
+            while (next < accesses.Length && offsets[next] < end)
+                end = Math.Max(end, offsets[next] + Bytes(accesses[next++]));
+            while (reserved < _reserved.Count && _reserved[reserved].Low < end)
+                reservedEnd = Math.Max(reservedEnd, _reserved[reserved++].High);
+            if (end <= _reachableFrom && reservedEnd <= offsets[first])
+                DivideGroup(accesses.AsSpan(first, next - first), offsets.AsSpan(first, next - first));
+            first = next;
+        }
+    }
+
+    private void DivideGroup(ReadOnlySpan<IrInstruction> accesses, ReadOnlySpan<long> offsets)
+    {
+        foreach (IrInstruction access in accesses)
+        {
+            if (access.Opcode is not (IrOpcode.Load or IrOpcode.Store) || access.IsOrdered)
+                return;
         }
 
-        return true;
+        List<long> cuts = Cuts(accesses, offsets);
+        int firstPiece = Pieces.Count;
+        int firstAccess = Accesses.Count;
+        for (int i = 0; i + 1 < cuts.Count; i++)
+            Pieces.Add(new StackPiece(cuts[i], (int)(cuts[i + 1] - cuts[i])));
+        for (int i = 0; i < accesses.Length; i++)
+        {
+            int piece = cuts.BinarySearch(offsets[i]);
+            int count = cuts.BinarySearch(offsets[i] + Bytes(accesses[i])) - piece;
+            if (accesses[i].Opcode == IrOpcode.Load && count > MostPiecesOfLoad)
+            {
+                Pieces.RemoveRange(firstPiece, Pieces.Count - firstPiece);
+                Accesses.RemoveRange(firstAccess, Accesses.Count - firstAccess);
+                return;
+            }
+
+            Accesses.Add(new StackAccess(accesses[i], firstPiece + piece, count));
+        }
     }
 
-    private static long Offset(IrInstruction access) => unchecked(access.Operands[0].Immediate + access.Immediate);
+    /// <summary>Where the accesses of a group begin or end, ascending, each place once.</summary>
+    private static List<long> Cuts(ReadOnlySpan<IrInstruction> accesses, ReadOnlySpan<long> offsets)
+    {
+        var all = new List<long>(2 * accesses.Length);
+        for (int i = 0; i < accesses.Length; i++)
+        {
+            all.Add(offsets[i]);
+            all.Add(offsets[i] + Bytes(accesses[i]));
+        }
+
+        all.Sort();
+        int kept = 1;
+        for (int i = 1; i < all.Count; i++)
+        {
+            if (all[i] != all[kept - 1])
+                all[kept++] = all[i];
+        }
+
+        all.RemoveRange(kept, all.Count - kept);
+        return all;
+    }
 
     private static int Bytes(IrInstruction access) => access.Width / 8;
 }

@@ -207,6 +207,8 @@ internal sealed class StructureChecker
     private void CheckReference(BpfInstruction instruction, int slot)
     {
         _function.References.TryGetValue(slot, out BpfReference? reference);
+        if (reference is BpfReference.Poisoned)
+            return;
         if (instruction.IsLoadImmediate64)
             CheckAddress(instruction, slot, reference);
         else if (instruction.IsCall && !instruction.IsCallIndirect)
@@ -227,6 +229,12 @@ internal sealed class StructureChecker
                 break;
             case BpfReference.FunctionCall or BpfReference.ExternCall:
                 Error(DiagnosticId.ReferenceUnresolved, slot, "a relocation for calls applies to a 64-bit load");
+                break;
+            case BpfReference.DataAddress data when _module.DataSections[data.Section].IsArena:
+                string name = _module.DataSections[data.Section].VariableAt(data.Offset)?.Name ?? _module.DataSections[data.Section].Name;
+                Error(
+                    DiagnosticId.ArenaUnsupported, slot, $"'{name}' is a global variable of an arena, which exists in the Linux kernel only",
+                    "declare the variable without address space (__arena_global)");
                 break;
         }
     }

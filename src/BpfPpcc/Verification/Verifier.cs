@@ -15,8 +15,11 @@ public static class Verifier
     public static VerifiedModule? Verify(BpfModule module, VerifierOptions options, DiagnosticBag diagnostics)
     {
         bool[][] reachable = new bool[module.Functions.Length][];
-        if (!StructureChecker.Check(module, options, reachable, diagnostics) || !CallGraph.Check(module, diagnostics))
+        if (!StructureChecker.Check(module, options, reachable, diagnostics) || !CallGraph.Check(module, diagnostics)
+            || !PoisonCheck.Check(module, reachable, diagnostics))
+        {
             return null;
+        }
 
         ImmutableDictionary<int, int>[]? contextLoads = options.RawContext
             ? new ImmutableDictionary<int, int>[module.Functions.Length]

@@ -45,6 +45,8 @@ public sealed class DifferentialTester(UnitCompiler compile)
     private List<Difference> Compare(IReadOnlyList<TestUnit> units, List<TestOutcome[]> expected, int level)
     {
         var differences = new List<Difference>();
+        if (units.Count == 0)
+            return differences;
         IReadOnlyList<UnitRunner.Run>? runs = TryRun(units, level, out string errors);
         if (runs is null)
         {

@@ -173,7 +173,8 @@ internal sealed partial class FunctionGenerator
                 SetScalarArgument(i + 1);
         }
 
-        if (_random.Chance(_unit.PercentCallsByRegister))
+        // A call by address is a call from C: what it reaches counts its tail calls anew, without end if it comes back here.
+        if (!callee.MakesTailCalls && _random.Chance(_unit.PercentCallsByRegister))
         {
             int r = Destination();
             _builder.EmitReference(Slot.LoadImmediate64(r, 0)[0], SlotReferenceKind.FunctionAddress, callee.Index);
@@ -189,6 +190,7 @@ internal sealed partial class FunctionGenerator
         AfterCall();
         _cost += _multiplier * callee.Cost;
         _unit.Called.Add(callee.Index);
+        _makesTailCalls |= callee.MakesTailCalls;
         _deepestCallee = Math.Max(_deepestCallee, callee.Depth);
         _calleeStack = Math.Max(_calleeStack, callee.ChainStack);
         _unit.Shape.Count("shape: call site of a subprogram");
@@ -351,6 +353,7 @@ internal sealed partial class FunctionGenerator
             return;
         }
 
+        _makesTailCalls = true;
         TestMap map = _unit.Maps[_unit.ProgramArrayMap];
         SetContextArgument(1);
         SetMapArgument(2, _unit.ProgramArrayMap);

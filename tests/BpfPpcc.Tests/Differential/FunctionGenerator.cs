@@ -8,8 +8,9 @@ internal readonly record struct Parameter(int Window, bool IsContext = false);
 
 /// <summary>A finished function, as its callers see it.</summary>
 /// <param name="Cost">Instructions that a call runs at most, roughly.</param>
+/// <param name="MakesTailCalls">It or what it calls makes tail calls.</param>
 /// <param name="ChainStack">Bytes of stack that it and what it calls need, each frame rounded up to 32.</param>
-internal sealed record FunctionSignature(int Index, IReadOnlyList<Parameter> Parameters, long Cost, int ChainStack, int Depth);
+internal sealed record FunctionSignature(int Index, IReadOnlyList<Parameter> Parameters, long Cost, int ChainStack, int Depth, bool MakesTailCalls);
 
 /// <summary>How a function is to be: what it may use, how long it gets, and what it is full of.</summary>
 internal sealed record FunctionPlan
@@ -63,6 +64,7 @@ internal sealed partial class FunctionGenerator
     private int _contextRegister = -1;
     private int _contextSlot = -1;
     private int _written;
+    private bool _makesTailCalls;
 
     private FunctionGenerator(UnitPlan unit, FunctionPlan plan)
     {
@@ -88,7 +90,7 @@ internal sealed partial class FunctionGenerator
             generator.CallForgotten();
         generator.End();
         int chain = (Math.Max(plan.StackSize, 1) + 31 & ~31) + generator._calleeStack;
-        unit.Signatures.Add(new FunctionSignature(plan.Index, plan.Parameters, generator._cost + 1, chain, generator._deepestCallee + 1));
+        unit.Signatures.Add(new FunctionSignature(plan.Index, plan.Parameters, generator._cost + 1, chain, generator._deepestCallee + 1, generator._makesTailCalls));
         TestFunction function = generator._builder.Build(plan.Name, plan.Place, out IReadOnlyList<int> choices);
         unit.Choices.Add(choices);
         return function;

@@ -27,7 +27,7 @@ public sealed partial class ReferenceInterpreter
     public const uint MayGotoBudget = 8_388_608;
 
     /// <summary>Addresses of functions: this plus 8 for each slot in front of it.</summary>
-    public const ulong CodeAddress = 0xc0de_0000_0000_0000;
+    public ulong CodeAddress { get; init; } = 0xc0de_0000_0000_0000;
 
     private const int MaxDepth = 8;
     private const int ObservedVisits = 8;

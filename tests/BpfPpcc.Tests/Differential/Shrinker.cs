@@ -134,7 +134,7 @@ public sealed class Shrinker(DifferentialTester tester)
             foreach (Difference found in tester.Test(units, original.OptimizationLevel))
             {
                 int at = units.IndexOf(found.Unit);
-                if (found.Input < 0 == original.Input < 0 && (found.Input >= 0 || SameError(found, original)) && !failing.Exists(f => f.Item1 == indices[at]))
+                if (IsAlike(found, original) && !failing.Exists(f => f.Item1 == indices[at]))
                     failing.Add((indices[at], found));
             }
         }
@@ -142,8 +142,15 @@ public sealed class Shrinker(DifferentialTester tester)
         return failing;
     }
 
-    // Errors carry positions and numbers; the first words say which error it is.
-    private static bool SameError(Difference a, Difference b) => a.Description.AsSpan().CommonPrefixLength(b.Description) >= Math.Min(20, b.Description.Length);
+    // Errors carry positions and numbers; the first words say which error it is. Wrong results are all alike, and no crashes.
+    private static bool IsAlike(Difference a, Difference b)
+    {
+        if (a.Input < 0 != b.Input < 0)
+            return false;
+        if (a.Input < 0)
+            return a.Description.AsSpan().CommonPrefixLength(b.Description) >= Math.Min(20, b.Description.Length);
+        return a.Actual is null == b.Actual is null && (a.Actual is not null || a.Description == b.Description);
+    }
 
     private static bool IsValid(TestUnit unit)
     {

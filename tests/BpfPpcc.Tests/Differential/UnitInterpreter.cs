@@ -45,9 +45,11 @@ public sealed class UnitInterpreter
         MemoryRegion[] maps = [.. _unit.Maps.Select(m => memory.Add("map", new byte[128], isWritable: false))];
         MemoryRegion[] elements = [.. _unit.Maps.Select(m => memory.Add("map value", m.Strided()))];
 
-        byte[] code = Link(variables, maps);
+        ulong codeAddress = 0xc0de_0000_0000_0000 + (ulong)slide * 0x101_0000;
+        byte[] code = Link(variables, maps, codeAddress);
         var interpreter = new ReferenceInterpreter(code, memory)
         {
+            CodeAddress = codeAddress,
             Coverage = coverage,
             StepLimit = StepLimit,
             Helper = (id, arguments) => CallHelper(id, arguments, memory, maps, elements),
@@ -84,7 +86,7 @@ public sealed class UnitInterpreter
         }
     }
 
-    private byte[] Link(MemoryRegion[] variables, MemoryRegion[] maps)
+    private byte[] Link(MemoryRegion[] variables, MemoryRegion[] maps, ulong codeAddress)
     {
         var code = new byte[_slots * Slot.Size];
         for (int f = 0; f < _unit.Functions.Count; f++)
@@ -102,7 +104,7 @@ public sealed class UnitInterpreter
                         BinaryPrimitives.WriteInt32LittleEndian(slot[4..], _starts[reference.Target] - at - 1);
                         break;
                     case SlotReferenceKind.FunctionAddress:
-                        WriteAddress(slot, ReferenceInterpreter.CodeAddress + 8 * (ulong)_starts[reference.Target]);
+                        WriteAddress(slot, codeAddress + 8 * (ulong)_starts[reference.Target]);
                         break;
                     case SlotReferenceKind.Map:
                         WriteAddress(slot, maps[reference.Target].Address);

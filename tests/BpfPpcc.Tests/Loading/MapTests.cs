@@ -95,16 +95,53 @@ public sealed class MapTests
     }
 
     [Fact]
-    public void Longer_legacy_definitions_are_read_as_far_as_all_loaders_agree()
+    public void Definitions_of_iproute2_have_ids_pinning_and_inner_maps_and_fill_program_arrays()
     {
-        byte[] bytes = Toolchain.CompileBpf(Prologue + """
+        BpfModule module = Objects.Load(Toolchain.CompileBpf("""
+            #define SEC(n) __attribute__((section(n), used))
+            typedef unsigned int u32;
             struct bpf_elf_map { u32 type, size_key, size_value, max_elem, flags, id, pinning, inner_id, inner_idx; };
             struct bpf_elf_map SEC("maps") one = { 1, 4, 8, 100, 0, .pinning = 2 };
-            struct bpf_elf_map SEC("maps") two = { 2, 4, 16, 5, 0 };
+            struct bpf_elf_map SEC("maps") jumps = { 3, 4, 4, 5, 0, .id = 7 };
+            struct bpf_elf_map SEC("maps") outer = { 12, 4, 4, 9, 0, .id = 8, .inner_id = 9 };
+            struct bpf_elf_map SEC("maps") inner = { 2, 4, 16, 5, 0, .id = 9, .inner_idx = 3 };
+            struct bpf_elf_map SEC("maps") template = { 2, 4, 16, 6, 0, .id = 9, .inner_idx = -1 };
+            SEC("classifier") int prog(void *c) { return 0; }
+            SEC("7/2") int second(void *c) { return 2; }
+            SEC("0x7/0x4") int fourth(void *c) { return 4; }
+            """));
+        Assert.Equal(1u, module.Map("one").Pinning);
+        Assert.Equal(
+            [-1, -1, module.Function("second").Index, -1, module.Function("fourth").Index], module.Map("jumps").InitialValues);
+        Assert.Equal((2u, 16u, -1), ((uint)module.Map("outer").Inner!.Type, module.Map("outer").Inner!.ValueSize, module.Map("outer").Inner!.Index));
+        Assert.Equal([-1, -1, -1, module.Map("inner").Index], module.Map("outer").InitialValues);
+        Assert.Equal(BpfProgramType.SCHED_CLS, module.Function("second").ProgramType);
+    }
+
+    [Fact]
+    public void Definitions_of_the_Linux_samples_have_inner_maps_and_nodes()
+    {
+        BpfModule module = Objects.Load(Toolchain.CompileBpf(Prologue + """
+            struct bpf_map_def { u32 type, key_size, value_size, max_entries, map_flags, inner_map_idx, numa_node; };
+            struct bpf_map_def SEC("maps") numa = { 1, 4, 8, 100, 4, .numa_node = 1 };
+            struct bpf_map_def SEC("maps") outer = { 12, 4, 4, 9, 0, .inner_map_idx = 0 };
+            SEC("xdp") int prog(void *c) { return 0; }
+            """));
+        Assert.Equal(1u, module.Map("numa").NumaNode);
+        Assert.Equal(module.Map("numa") with { Index = -1, NumaNode = 0 }, module.Map("outer").Inner);
+    }
+
+    [Fact]
+    public void Definitions_of_unknown_length_are_read_as_far_as_all_loaders_agree()
+    {
+        byte[] bytes = Toolchain.CompileBpf(Prologue + """
+            struct long_map { u32 type, key_size, value_size, max_entries, map_flags, more[7]; };
+            struct long_map SEC("maps") one = { 1, 4, 8, 100, 0, { 1, 2, 3 } };
+            SEC("xdp") int prog(void *c) { return 0; }
             """);
         var diagnostics = new DiagnosticBag();
         BpfModule module = ObjectLoader.Load(bytes, "test.o", diagnostics)!;
-        Assert.Equal([(4u, 8u, 100u, 0u), (4u, 16u, 5u, 0u)], module.Maps.Select(m => (m.KeySize, m.ValueSize, m.MaxEntries, m.Pinning)));
+        Assert.Equal((4u, 8u, 100u), (module.Map("one").KeySize, module.Map("one").ValueSize, module.Map("one").MaxEntries));
         Diagnostic diagnostic = Assert.Single(diagnostics.Diagnostics);
         Assert.Equal((DiagnosticId.MapFieldIgnored, DiagnosticSeverity.Warning), (diagnostic.Id, diagnostic.Severity));
     }

@@ -268,16 +268,6 @@ public sealed class ObjectLoaderTests
     }
 
     [Fact]
-    public void Core_relocations_leave_the_values_of_the_local_types()
-    {
-        BpfModule module = Objects.Load(Toolchain.CompileBpf("""
-            struct s { int a; long b; } __attribute__((preserve_access_index));
-            __attribute__((section("kprobe/f"))) int prog(struct s *s) { return s->b; }
-            """));
-        Assert.Equal(8, module.Function("prog").Instructions.First(i => i.Class == BpfClass.LDX).Offset);
-    }
-
-    [Fact]
     public void Big_endian_and_foreign_objects_are_refused()
     {
         byte[] bytes = Toolchain.CompileBpf("int f(void *c) { return 0; }");
@@ -289,7 +279,7 @@ public sealed class ObjectLoaderTests
     }
 
     [Theory]
-    [InlineData(DiagnosticId.ExternUnsupported, "CONFIG_HZ",
+    [InlineData(DiagnosticId.ConfigurationMissing, "CONFIG_HZ",
         """extern int CONFIG_HZ __attribute__((section(".kconfig"))); SEC("xdp") int f(void *c) { return CONFIG_HZ; }""")]
     [InlineData(DiagnosticId.MapMalformed, "unknown attribute 'colour'",
         """struct { __uint(type, 2); __uint(colour, 4); } m SEC(".maps"); SEC("xdp") int f(void *c) { return lookup(&m, c) != 0; }""")]

@@ -40,7 +40,7 @@ internal sealed class RandomProgram
         Line(".map array type=ARRAY value=12 entries=5");
         Line(".map hash type=HASH value=8 entries=5");
         Line(".map progs type=PROG_ARRAY entries=5");
-        Function(".program main result=" + Pick(["s32", "u64", "u8", "void"]), 40);
+        Function(".program main type=KPROBE result=" + Pick(["s32", "u64", "u8", "void"]), 40);
         _isSubprogram = true;
         Function(".subprogram callee " + Pick(["static", "global"]) + " result=" + Pick(["s16", "u64"]), 12);
         return _text.ToString();
@@ -72,7 +72,7 @@ internal sealed class RandomProgram
 
     private void Statement()
     {
-        switch (_random.Next(26))
+        switch (_random.Next(31))
         {
             case < 9:
                 Arithmetic();
@@ -109,6 +109,21 @@ internal sealed class RandomProgram
                 break;
             case 24:
                 Line($"r{Scalar()} = r{Scalar()}");
+                break;
+            case 25:
+                Rotation();
+                break;
+            case 26:
+                OverlappingStack();
+                break;
+            case 27:
+                BytesPutTogether();
+                break;
+            case 28:
+                StoresSideBySide();
+                break;
+            case 29:
+                Choice();
                 break;
             default:
                 ShiftPair();
@@ -172,6 +187,94 @@ internal sealed class RandomProgram
         int count = _random.Next(3) == 0 ? _random.Next(isWide ? 64 : 32) : Pick<int>(isWide ? [32, 48, 56] : [16, 24]);
         Line($"{name}{register} {Pick(["<<", ">>"])}= {count}");
         Line($"{name}{register} {Pick(["<<", ">>", "s>>"])}= {count}");
+    }
+
+    /// <summary>Often a rotation, now and then by counts that are wrong for one.</summary>
+    private void Rotation()
+    {
+        bool isWide = _random.Next(2) == 0;
+        string name = isWide ? "r" : "w";
+        int width = isWide ? 64 : 32;
+        int count = _random.Next(width);
+        int back = _random.Next(8) == 0 ? _random.Next(width) : (width - count) % width;
+        int value = Pick([4, 7, 8]);
+        Line($"{name}2 = {name}{value}");
+        Line($"{name}2 <<= {count}");
+        Line($"{name}3 = {name}{value}");
+        Line($"{(_random.Next(6) == 0 ? "r" : name)}3 >>= {back}");
+        Line($"{name}2 {Pick(["|", "^", "+"])}= {name}3");
+    }
+
+    /// <summary>Accesses of all widths anywhere in 16 bytes.</summary>
+    private void OverlappingStack()
+    {
+        for (int i = _random.Next(1, 5); i > 0; i--)
+        {
+            int width = Pick(Widths);
+            int offset = 112 - _random.Next(17 - width / 8);
+            string place = $"(u{width} *)(r10 - {offset})";
+            Line(_random.Next(2) == 0 ? $"*{place} = r{Scalar()}" : $"r{Scalar()} = *{place}");
+        }
+    }
+
+    /// <summary>Narrow loads side by side, shifted and put together, sometimes with something in between.</summary>
+    private void BytesPutTogether()
+    {
+        int width = Pick([8, 8, 16, 32]);
+        int count = _random.Next(2, Math.Min(4, 64 / width) + 1);
+        int offset = 8 * _random.Next(4);
+        bool isForwards = _random.Next(2) == 0;
+        string name = count * width <= 32 && _random.Next(2) == 0 ? "w" : "r";
+        Line($"{name}4 = {(_random.Next(2) == 0 ? "0" : $"{name}7")}");
+        for (int i = 0; i < count; i++)
+        {
+            Line($"r3 = *(u{width} *)(r{ContextRegister} + {offset + i * width / 8})");
+            if (_random.Next(10) == 0)
+                Line($"*(u8 *)(r{ContextRegister} + {offset}) = r5");
+            Line($"{name}3 <<= {width * (isForwards ? i : count - 1 - i)}");
+            Line($"{name}4 |= {name}3");
+        }
+    }
+
+    /// <summary>Constants, pieces of a value or copies, sometimes with something in between.</summary>
+    private void StoresSideBySide()
+    {
+        int width = Pick([8, 8, 16, 32]);
+        int count = _random.Next(2, Math.Min(6, 64 / width) + 1);
+        int offset = 8 * _random.Next(3);
+        int kind = _random.Next(3);
+        bool isForwards = _random.Next(2) == 0;
+        bool isStack = _random.Next(4) == 0;
+        for (int i = 0; i < count; i++)
+        {
+            int at = isForwards ? i : count - 1 - i;
+            string place = isStack ? $"(u{width} *)(r10 - {112 - at * width / 8 % 16})" : $"(u{width} *)(r{ContextRegister} + {offset + at * width / 8})";
+            if (kind == 1)
+            {
+                Line("r3 = r7");
+                Line($"r3 >>= {width * (_random.Next(10) == 0 ? i : at) % 64}");
+            }
+            else if (kind == 2)
+            {
+                Line($"r3 = *(u{width} *)(r{ContextRegister} + {8 * _random.Next(8, 9) - 24 + at * width / 8})");
+            }
+
+            Line($"*{place} = {(kind == 0 ? Constant() : "r3")}");
+            if (_random.Next(12) == 0)
+                Load(5);
+        }
+    }
+
+    /// <summary>A branch around a move.</summary>
+    private void Choice()
+    {
+        string end = Label();
+        string name = Name();
+        int register = Scalar();
+        Line($"{name}{register} = {name}{Scalar()}");
+        Line($"if {name}{Scalar()} {Pick(Relations)} {(_random.Next(2) == 0 ? $"{name}{register}" : Constant())} goto {end}");
+        Line($"{name}{register} = {(_random.Next(3) == 0 ? Constant() : $"{name}{Scalar()}")}");
+        _text.Append(CultureInfo.InvariantCulture, $"{end}:\n");
     }
 
     private void Load(int register)

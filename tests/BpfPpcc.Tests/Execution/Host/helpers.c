@@ -62,6 +62,32 @@ uint64_t do_read8(const uint8_t *bytes)
     return value;
 }
 
+/* LD_ABS and LD_IND: the packet is what r1 pointed to; negative where it has no such bytes. */
+static int64_t load_packet(int64_t offset, int size)
+{
+    if (offset < 0 || offset + size > packet_length)
+        return -14;
+    int64_t value = 0;
+    for (int i = 0; i < size; i++)
+        value = value << 8 | packet[offset + i];
+    return value;
+}
+
+int64_t do_load_packet_8(const void *context, int offset)
+{
+    return context == packet ? load_packet(offset, 1) : -1;
+}
+
+int64_t do_load_packet_16(const void *context, int offset)
+{
+    return context == packet ? load_packet(offset, 2) : -1;
+}
+
+int64_t do_load_packet_32(const void *context, int offset)
+{
+    return context == packet ? load_packet(offset, 4) : -1;
+}
+
 static uint8_t *element(const struct map *map, const void *key)
 {
     uint32_t index;
@@ -70,7 +96,7 @@ static uint8_t *element(const struct map *map, const void *key)
 }
 
 /* 0: uBPF's gather_bytes */
-uint64_t do_unspec(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
+uint64_t do_gather_bytes(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
 {
     return (a & 0xff) << 32 | (b & 0xff) << 24 | (c & 0xff) << 16 | (d & 0xff) << 8 | (e & 0xff);
 }

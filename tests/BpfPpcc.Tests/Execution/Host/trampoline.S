@@ -168,7 +168,10 @@ checked_call:
         HELPER  bpf_helper_id_905,do_change_memory
         HELPER  bpf_helper_id_906,do_clobber
         HELPER  bpf_helper_id_907,do_read8
-        HELPER  bpf_helper_unspec,do_unspec
+        HELPER  bpf_helper_skb_load_helper_8,do_load_packet_8
+        HELPER  bpf_helper_skb_load_helper_16,do_load_packet_16
+        HELPER  bpf_helper_skb_load_helper_32,do_load_packet_32
+        HELPER  bpf_helper_id_0,do_gather_bytes
         HELPER  bpf_helper_map_lookup_elem,do_map_lookup_elem
         HELPER  bpf_helper_map_update_elem,do_map_update_elem
         HELPER  bpf_helper_map_delete_elem,do_map_delete_elem

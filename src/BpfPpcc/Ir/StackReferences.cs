@@ -1,0 +1,150 @@
+using BpfPpcc.Symbols;
+
+namespace BpfPpcc.Ir;
+
+/// <summary>What a use of an address r10 + n lets happen to the BPF stack.</summary>
+public enum StackUse
+{
+    /// <summary>Nothing: it is compared.</summary>
+    None,
+
+    /// <summary>The access of this load or store, no more.</summary>
+    Access,
+
+    /// <summary>C code gets an object that begins there: bytes from n upwards may be read and written, now and later.</summary>
+    Object,
+
+    /// <summary>Code of this module may compute other addresses of the frame from it.</summary>
+    Anywhere,
+}
+
+/// <summary>One use of an address of the BPF stack.</summary>
+/// <param name="Low">Offset from r10 of the address, for an access that of the first byte; the lowest, if it is computed.</param>
+/// <param name="High">The highest such offset.</param>
+public readonly record struct StackReference(IrInstruction User, StackUse Use, long Low, long High);
+
+/// <summary>
+/// Finds all uses of the addresses of the BPF stack. An address plus an index that is certainly bounded (<see cref="UnsignedBound"/>) is an
+/// address again, somewhere in a range.
+/// </summary>
+public sealed class StackReferences
+{
+    /// <summary>Sweeps in search of computed addresses; each finds all those that stand behind their operands.</summary>
+    private const int MaxSweeps = 3;
+
+    /// <summary>Larger indices reach everything anyway.</summary>
+    private const ulong LargestIndex = 1 << 20;
+
+    private readonly SymbolTable _symbols;
+    private readonly bool _hasFunctionPointers;
+    private readonly Dictionary<IrInstruction, (long Low, long High)> _computed = [];
+    private readonly List<StackReference> _references = [];
+
+    private StackReferences(SymbolTable symbols)
+    {
+        _symbols = symbols;
+        _hasFunctionPointers = HasFunctionPointers(symbols);
+    }
+
+    /// <summary>In the order of the blocks and their instructions.</summary>
+    public static List<StackReference> Find(IrFunction function, SymbolTable symbols)
+    {
+        var references = new StackReferences(symbols);
+        references.FindComputed(function);
+        foreach (IrBlock block in function.Blocks)
+        {
+            foreach (IrInstruction instruction in block.Instructions)
+            {
+                for (int i = 0; i < instruction.Operands.Length; i++)
+                {
+                    if (references.TryRange(instruction.Operands[i], out (long Low, long High) range))
+                        references.Note(instruction, i, range);
+                }
+            }
+        }
+
+        return references._references;
+    }
+
+    private void FindComputed(IrFunction function)
+    {
+        int before;
+        int sweep = 0;
+        do
+        {
+            before = _computed.Count;
+            foreach (IrBlock block in function.Blocks)
+            {
+                foreach (IrInstruction instruction in block.Instructions)
+                {
+                    if (instruction is { Opcode: IrOpcode.Add, Width: 64 } && !_computed.ContainsKey(instruction))
+                        Compute(instruction);
+                }
+            }
+        }
+        while (_computed.Count > before && ++sweep < MaxSweeps);
+    }
+
+    private void Compute(IrInstruction add)
+    {
+        for (int i = 0; i < 2; i++)
+        {
+            if (!TryRange(add.Operands[i], out (long Low, long High) range))
+                continue;
+            IrInstruction index = add.Operands[1 - i];
+            if (index.Opcode == IrOpcode.Constant)
+                _computed.Add(add, (unchecked(range.Low + index.Immediate), unchecked(range.High + index.Immediate)));
+            else if (UnsignedBound.Of(index, 64) is var bound and <= LargestIndex)
+                _computed.Add(add, (range.Low, unchecked(range.High + (long)bound)));
+            return;
+        }
+    }
+
+    private bool TryRange(IrInstruction value, out (long Low, long High) range)
+    {
+        range = (value.Immediate, value.Immediate);
+        return value.Opcode == IrOpcode.StackAddress || (value.Opcode == IrOpcode.Add && _computed.TryGetValue(value, out range));
+    }
+
+    private void Note(IrInstruction user, int operand, (long Low, long High) range)
+    {
+        StackUse use = UseOf(user, operand);
+        long displacement = use == StackUse.Access ? user.Immediate : 0;
+        _references.Add(new StackReference(user, use, unchecked(range.Low + displacement), unchecked(range.High + displacement)));
+    }
+
+    private StackUse UseOf(IrInstruction user, int operand)
+    {
+        if (operand == 0 && IrRules.IsMemoryAccess(user.Opcode))
+            return StackUse.Access;
+        if (user.Opcode == IrOpcode.Branch || (user.Opcode == IrOpcode.Select && operand < 2) || _computed.ContainsKey(user))
+            return StackUse.None;
+        return user.Opcode == IrOpcode.CallExtern && !(_hasFunctionPointers && MayCallBack(user)) ? StackUse.Object : StackUse.Anywhere;
+    }
+
+    /// <summary>Functions of this module can be called by C code.</summary>
+    private static bool HasFunctionPointers(SymbolTable symbols)
+    {
+        foreach (Symbol symbol in symbols.Symbols)
+        {
+            if (symbol.Kind == SymbolKind.FunctionPointer)
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>One of the arguments is, or may be, a function of this module.</summary>
+    private bool MayCallBack(IrInstruction call)
+    {
+        foreach (IrInstruction argument in call.Operands)
+        {
+            if (argument.Opcode == IrOpcode.SymbolAddress && _symbols[argument.Symbol].Kind == SymbolKind.FunctionPointer)
+                return true;
+            if (argument.Opcode is IrOpcode.Phi or IrOpcode.Select or IrOpcode.Load or IrOpcode.Argument || IrRules.IsCall(argument.Opcode))
+                return true;
+        }
+
+        return false;
+    }
+}
