@@ -19,9 +19,17 @@ internal static class ArithmeticRules
         if (index >= 0 && ValueFacts.TryConstant(value.Operands[index], out long constant))
             AddImmediate(context, result, UseOperand(context, value, 1 - index), Truncate(constant, value.Width), value.Width);
         else if (context.Target.Cpu >= Ppc64Cpu.Power9 && TryProduct(context, value, out IrInstruction product, out IrInstruction addend))
-            context.Emit(Maddld, Def(result), UseOperand(context, product, 0), UseOperand(context, product, 1), context.UseLow(addend, value.Width));
+            SelectMultiplyAdd(context, result, product, addend, value.Width);
         else
             context.Emit(Add, Def(result), UseOperand(context, value, 0), UseOperand(context, value, 1));
+    }
+
+    private static void SelectMultiplyAdd(
+        SelectionContext context, VirtualRegister result, IrInstruction product, IrInstruction addend, int width)
+    {
+        MachineOperand left = context.UseLow(product.Operands[0], width);
+        MachineOperand right = context.UseLow(product.Operands[1], width);
+        context.Emit(Maddld, Def(result), left, right, context.UseLow(addend, width));
     }
 
     /// <summary>A sum with a product of two registers that nobody else wants.</summary>

@@ -19,8 +19,8 @@ internal static class ConditionRules
     private readonly record struct Comparison(IrCondition Condition, IrInstruction Left, IrInstruction Right, int Width);
 
     /// <summary>
-    /// True for a comparison that gives again what CR0 holds; otherwise notes what an instruction leaves there. To be asked in the order of a
-    /// block's instructions.
+    /// True for a comparison that gives again what CR0 holds; otherwise notes what an instruction leaves there. To be asked in the order of
+    /// a block's instructions.
     /// </summary>
     /// <param name="instruction">The instruction.</param>
     /// <param name="comparison">The comparison whose outcome CR0 holds, or null.</param>

@@ -37,22 +37,22 @@ internal static class RotateAndInsert
         bool isWord = RotateAndMask.IsWithinWord(rotation, begin, end);
         if (!isWord && end != 63 - rotation)
             return false;
-        MachineOperand rotated = BitOperations.RotateRight(mask, rotation) <= uint.MaxValue ? context.UseLow(source, 32) : context.Use(source);
-        VirtualRegister kept = UseBackground(context, background, mask, or.Width).Register;
+        bool readsWord = BitOperations.RotateRight(mask, rotation) <= uint.MaxValue;
+        MachineOperand rotated = readsWord ? context.UseLow(source, 32) : context.Use(source);
+        MachineOperand kept = TiedUse(UseBackground(context, background, mask).Register, 0);
         if (isWord)
-            context.Emit(Rlwimi, Def(result), rotated, Immediate(rotation & 31), Immediate(begin - 32), Immediate(end - 32), TiedUse(kept, 0));
+            context.Emit(Rlwimi, Def(result), rotated, Immediate(rotation & 31), Immediate(begin - 32), Immediate(end - 32), kept);
         else
-            context.Emit(Rldimi, Def(result), rotated, Immediate(rotation), Immediate(begin), TiedUse(kept, 0));
+            context.Emit(Rldimi, Def(result), rotated, Immediate(rotation), Immediate(begin), kept);
         return true;
     }
 
     /// <summary>Where the field takes everything above 8, 16 or 32 bits, the background need not be extended from there.</summary>
-    private static MachineOperand UseBackground(SelectionContext context, IrInstruction background, ulong mask, int width)
+    private static MachineOperand UseBackground(SelectionContext context, IrInstruction background, ulong mask)
     {
-        ulong all = ulong.MaxValue >> (64 - width);
-        for (int kept = 8; kept < width; kept *= 2)
+        for (int kept = 8; kept < 64; kept *= 2)
         {
-            if ((mask & all) == (all & ~((1UL << kept) - 1)))
+            if (mask == ulong.MaxValue << kept)
                 return context.UseLow(background, kept);
         }
 

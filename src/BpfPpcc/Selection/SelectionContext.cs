@@ -253,7 +253,8 @@ internal sealed class SelectionContext(
         MachineOperand.Use(LeafRegister(new LeafKey(LeafKind.StackAddress, SymbolId.None, offset)));
 
     /// <summary>
-    /// A register for one use alone, for an argument that must be in a certain register: what takes one instruction is made there, not moved.
+    /// A register for one use alone, for an argument that must be in a certain register: what takes one instruction is made there, not
+    /// moved.
     /// </summary>
     public VirtualRegister ArgumentRegister(IrInstruction value)
     {
@@ -372,7 +373,8 @@ internal sealed class SelectionContext(
                 MachineOperand.Physical(Gpr.R1), MachineOperand.Frame(FrameArea.BpfStack, key.Value)),
             LeafKind.SymbolAddress => new(AddressPseudo(key.Symbol), leaf.Position, register,
                 MachineOperand.Address(key.Symbol, key.Value)),
-            LeafKind.ZeroExtension => new(Ppc64Opcode.Rlwinm, leaf.Position, register, MachineOperand.Use(new VirtualRegister((int)key.Value)),
+            LeafKind.ZeroExtension => new(Ppc64Opcode.Rlwinm, leaf.Position, register,
+                MachineOperand.Use(new VirtualRegister((int)key.Value)),
                 MachineOperand.Immediate(0), MachineOperand.Immediate(0), MachineOperand.Immediate(31)),
             LeafKind.TocHigh => new(Ppc64Opcode.Addis, leaf.Position, register,
                 MachineOperand.Physical(Gpr.R2), MachineOperand.Address(key.Symbol, key.Value, SymbolModifier.TocHa)),

@@ -87,7 +87,8 @@ internal sealed class WordValues
 
     /// <summary>A constant that takes one instruction if its upper half may be ones.</summary>
     public static bool IsCheaperSignExtended(IrInstruction value) => ValueFacts.TryConstant(value, out long constant)
-        && constant == (uint)constant && (int)constant < 0 && (Ppc64Fields.FitsSI16((int)constant) || Ppc64Fields.FitsShiftedSI16((int)constant));
+        && constant == (uint)constant && (int)constant < 0
+        && (Ppc64Fields.FitsSI16((int)constant) || Ppc64Fields.FitsShiftedSI16((int)constant));
 
     private void CountWholeUses(IrBlock[] reversePostorder)
     {
@@ -192,8 +193,8 @@ internal sealed class WordValues
             user.Width == 64 && (index == 1 || !ValueFacts.TryConstant(user.Operands[1], out _)),
         IrOpcode.ShiftRightArithmetic => user.Width == 64,
         IrOpcode.And => !IsMask(user),
-        IrOpcode.Or or IrOpcode.Xor or IrOpcode.Load or IrOpcode.CallExtern or IrOpcode.CallLocal or IrOpcode.CallIndirect or IrOpcode.TailCall
-            or IrOpcode.Jump or IrOpcode.Return or IrOpcode.Unreachable => true,
+        IrOpcode.Or or IrOpcode.Xor or IrOpcode.Load or IrOpcode.CallExtern or IrOpcode.CallLocal or IrOpcode.CallIndirect
+            or IrOpcode.TailCall or IrOpcode.Jump or IrOpcode.Return or IrOpcode.Unreachable => true,
         IrOpcode.Constant or IrOpcode.Undefined or IrOpcode.Argument or IrOpcode.StackAddress or IrOpcode.SymbolAddress => false,
     };
 
