@@ -113,11 +113,13 @@ internal sealed class SelectionContext(
             ? right.Before.CompareTo(left.Before)
             : left.Register.Number.CompareTo(right.Register.Number));
         int nextLeaf = 0;
+        MachineInstruction? comparison = null;
         for (int i = _reversed.Count - 1; i >= 0; i--)
         {
             for (; nextLeaf < _leaves.Count && _leaves[nextLeaf].Before == i + 1; nextLeaf++)
                 instructions.Add(MakeLeaf(_leaves[nextLeaf]));
-            instructions.Add(_reversed[i]);
+            if (!ConditionRules.IsRepeated(_reversed[i], ref comparison))
+                instructions.Add(_reversed[i]);
         }
 
         _reversed.Clear();
@@ -251,7 +253,8 @@ internal sealed class SelectionContext(
         MachineOperand.Use(LeafRegister(new LeafKey(LeafKind.StackAddress, SymbolId.None, offset)));
 
     /// <summary>
-    /// A register for one use alone, for an argument that must be in a certain register: what takes one instruction is made there, not moved.
+    /// A register for one use alone, for an argument that must be in a certain register: what takes one instruction is made there, not
+    /// moved.
     /// </summary>
     public VirtualRegister ArgumentRegister(IrInstruction value)
     {
@@ -275,6 +278,8 @@ internal sealed class SelectionContext(
         if (!IsLeaf(value))
             return isWord ? LowRegister(value, 32) : Register(value);
         LeafKey key = KeyOf(value);
+        if (isWord && WordValues.IsCheaperSignExtended(value))
+            key = key with { Value = (int)key.Value };
         return IsOneInstruction(key) ? LocalLeafRegister(key) : LeafRegister(key);
     }
 
@@ -368,7 +373,8 @@ internal sealed class SelectionContext(
                 MachineOperand.Physical(Gpr.R1), MachineOperand.Frame(FrameArea.BpfStack, key.Value)),
             LeafKind.SymbolAddress => new(AddressPseudo(key.Symbol), leaf.Position, register,
                 MachineOperand.Address(key.Symbol, key.Value)),
-            LeafKind.ZeroExtension => new(Ppc64Opcode.Rlwinm, leaf.Position, register, MachineOperand.Use(new VirtualRegister((int)key.Value)),
+            LeafKind.ZeroExtension => new(Ppc64Opcode.Rlwinm, leaf.Position, register,
+                MachineOperand.Use(new VirtualRegister((int)key.Value)),
                 MachineOperand.Immediate(0), MachineOperand.Immediate(0), MachineOperand.Immediate(31)),
             LeafKind.TocHigh => new(Ppc64Opcode.Addis, leaf.Position, register,
                 MachineOperand.Physical(Gpr.R2), MachineOperand.Address(key.Symbol, key.Value, SymbolModifier.TocHa)),
