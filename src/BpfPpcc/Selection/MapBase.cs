@@ -9,7 +9,7 @@ namespace BpfPpcc.Selection;
 /// addi, or by the displacement of an access, instead of an addis and an addi to the TOC pointer for each.
 /// </summary>
 /// <param name="Anchor">The map whose address is in the register.</param>
-/// <param name="Block">The machine block at whose end the register is set; it dominates all references.</param>
+/// <param name="Block">The machine block in which the register is set; it dominates all references.</param>
 internal sealed record MapBase(SymbolId Anchor, int Block)
 {
     /// <summary>With fewer references the register's own two instructions, its save and its restore cost what it gains.</summary>
@@ -43,7 +43,7 @@ internal sealed record MapBase(SymbolId Anchor, int Block)
             }
         }
 
-        return references < FewestReferences ? null : new MapBase(anchor, layout.LastBlockOf(OutsideOfLoops(common!, dominators, loops)));
+        return references < FewestReferences ? null : new MapBase(anchor, layout.FirstBlockOf(OutsideOfLoops(common!, dominators, loops)));
     }
 
     /// <summary>What is added to the base for the address of a map plus <paramref name="offset"/>; false if that is out of reach.</summary>
