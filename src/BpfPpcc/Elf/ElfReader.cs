@@ -21,6 +21,9 @@ public sealed class ElfReader
     private ElfSymbol?[] _symbols = [null];
     private int _symbolTable;
 
+    /// <summary>By number: what is wrong with a symbol. Only a relocation that needs it makes it an error, as with libelf.</summary>
+    private readonly SortedDictionary<uint, string> _damagedSymbols = [];
+
     /// <summary>
     /// Characters of names that may still be decoded. Names of a string table may overlap, so that a small file could ask for names of
     /// quadratic size; real files share suffixes, which never makes them several times larger than the file.
@@ -63,6 +66,7 @@ public sealed class ElfReader
         if (!TryReadSectionHeaders(sectionHeaderOffset) || !TryMakeSections() || !TryReadSymbols() || !TryReadRelocations())
             return false;
 
+        WarnOfDamagedSymbols();
         file = new ElfFile
         {
             IsBigEndian = _bigEndian,
@@ -79,7 +83,11 @@ public sealed class ElfReader
         }
 
         for (int i = 1; i < _symbols.Length; i++)
-            file.Symbols.Add(_symbols[i]!);
+        {
+            if (_symbols[i] is { } symbol)
+                file.Symbols.Add(symbol);
+        }
+
         return true;
     }
 
@@ -219,17 +227,22 @@ public sealed class ElfReader
             entries.TryReadUInt16(at + 6, out ushort shortIndex);
             entries.TryReadUInt64(at + 8, out ulong value);
             entries.TryReadUInt64(at + 16, out ulong size);
-            if (!TryDecodeName(names, nameOffset, out string name))
-                return FailIn(_symbolTable, DiagnosticId.ElfMalformed, $"has a symbol [{i}] whose name does not lie in the string table");
-
-            uint index = shortIndex;
-            if (shortIndex == SHN_XINDEX && !extendedIndices.TryReadUInt32((ulong)i * 4, out index))
-                return FailIn(_symbolTable, DiagnosticId.ElfMalformed, $"has a symbol [{i}] with SHN_XINDEX, but no SHT_SYMTAB_SHNDX");
             bool isReserved = shortIndex is >= SHN_LORESERVE and not SHN_XINDEX;
-            if (!isReserved && index >= _headers.Length)
+            uint index = shortIndex;
+            string? fault = null;
+            bool isNamed = TryDecodeName(names, nameOffset, out string name);
+            if (_nameBudget < 0)
+                return FailIn(_symbolTable, DiagnosticId.ElfMalformed, "has symbols whose names overlap so much that they would fill the memory");
+            if (!isNamed)
+                fault = "whose name does not lie in the string table";
+            else if (shortIndex == SHN_XINDEX && !extendedIndices.TryReadUInt32((ulong)i * 4, out index))
+                fault = "with SHN_XINDEX, but no SHT_SYMTAB_SHNDX";
+            else if (!isReserved && index >= _headers.Length)
+                fault = $"in section {index}, but there are {_headers.Length} sections";
+            if (fault is not null)
             {
-                string what = $"has a symbol [{i}] in section {index}, but there are {_headers.Length} sections";
-                return FailIn(_symbolTable, DiagnosticId.ElfMalformed, what);
+                _damagedSymbols.Add((uint)i, fault);
+                continue;
             }
 
             _symbols[i] = new ElfSymbol
@@ -246,6 +259,18 @@ public sealed class ElfReader
         }
 
         return true;
+    }
+
+    private void WarnOfDamagedSymbols()
+    {
+        if (_damagedSymbols.Count == 0)
+            return;
+        (uint first, string fault) = _damagedSymbols.First();
+        string others = _damagedSymbols.Count == 1 ? "" : $", and {_damagedSymbols.Count - 1} more damaged symbols";
+        string name = _headers[_symbolTable].Name;
+        _diagnostics.Warning(
+            DiagnosticId.ElfMalformed, $"section [{_symbolTable}] '{name}' has a symbol [{first}] {fault}{others}; no code or data needs what is damaged, so it is left out",
+            new DiagnosticLocation(_fileName, name));
     }
 
     private ReadOnlySpan<byte> ExtendedIndices()
@@ -290,7 +315,22 @@ public sealed class ElfReader
             return FailIn(index, DiagnosticId.ElfMalformed, $"has sh_link {header.Link}, but the symbol table is section {_symbolTable}");
 
         ElfSection target = _sections[header.Info];
-        var entries = new ByteReader(_sections[index].Contents.Span, _bigEndian);
+        int before = target.Relocations.Count;
+        if (ReadRelocations(target, new ByteReader(_sections[index].Contents.Span, _bigEndian), isRela) is not { } fault)
+            return true;
+        if ((target.Flags & SHF_ALLOC) != 0)
+            return FailIn(index, DiagnosticId.ElfMalformed, $"has a relocation {fault}");
+        target.Relocations.RemoveRange(before, target.Relocations.Count - before);
+        _diagnostics.Warning(
+            DiagnosticId.ElfMalformed, $"section [{index}] '{header.Name}' has a relocation {fault}; it is left out, as programs do not need it",
+            new DiagnosticLocation(_fileName, header.Name));
+        return true;
+    }
+
+    /// <summary>What is wrong with one of them, or null.</summary>
+    private string? ReadRelocations(ElfSection target, ByteReader entries, bool isRela)
+    {
+        int entrySize = isRela ? RelaSize : RelSize;
         target.Relocations.EnsureCapacity(target.Relocations.Count + entries.Length / entrySize);
         for (ulong at = 0; at < (ulong)entries.Length; at += (ulong)entrySize)
         {
@@ -301,21 +341,15 @@ public sealed class ElfReader
                 entries.TryReadUInt64(at + 16, out addend);
             uint symbol = (uint)(info >> 32);
             if (symbol >= _symbols.Length)
-            {
-                string what = $"has a relocation at {Hex(offset)} with symbol {symbol}, but there are {_symbols.Length} symbols";
-                return FailIn(index, DiagnosticId.ElfMalformed, what);
-            }
-
+                return $"at {Hex(offset)} with symbol {symbol}, but there are {_symbols.Length} symbols";
+            if (_damagedSymbols.TryGetValue(symbol, out string? fault))
+                return $"at {Hex(offset)} with the symbol [{symbol}] {fault}";
             if (offset >= target.Size)
-            {
-                string what = $"has a relocation at {Hex(offset)}, beyond the end of section '{target.Name}'";
-                return FailIn(index, DiagnosticId.ElfMalformed, what);
-            }
-
+                return $"at {Hex(offset)}, beyond the end of section '{target.Name}'";
             target.Relocations.Add(new ElfRelocation(offset, (uint)info, _symbols[symbol], (long)addend, IsImplicit: !isRela));
         }
 
-        return true;
+        return null;
     }
 
     /// <summary>True for the sections that serve the encoding only, see <see cref="ElfFile"/>.</summary>

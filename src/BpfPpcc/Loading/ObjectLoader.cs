@@ -75,15 +75,29 @@ public sealed class ObjectLoader
     {
         if (_context.File.FindSection(".BTF") is not { Contents.IsEmpty: false } types)
             return true;
-        _context.Btf = BtfParser.Parse(types.Contents, _context.File.IsBigEndian, _context.FileName, _context.Diagnostics);
+        var own = new DiagnosticBag();
+        _context.Btf = BtfParser.Parse(types.Contents, _context.File.IsBigEndian, _context.FileName, own);
+        foreach (Diagnostic diagnostic in own.Diagnostics)
+        {
+            _context.Diagnostics.Add(NeedsTypes() ? diagnostic : diagnostic with
+            {
+                Severity = DiagnosticSeverity.Warning,
+                Message = $"{diagnostic.Message}; the object is read without its types and source lines",
+            });
+        }
+
         if (_context.Btf is null)
-            return false;
+            return !NeedsTypes();
         if (_context.File.FindSection(".BTF.ext") is not { Contents.IsEmpty: false } ext)
             return true;
         ReadOnlySpan<byte> records = ext.Contents.Span;
         _context.BtfExt = BtfExt.Parse(records, _context.File.IsBigEndian, _context.Btf, _context.FileName, _context.Diagnostics);
         return _context.BtfExt is not null;
     }
+
+    /// <summary>Some part of the object cannot be understood without types; elsewhere they are a help, and damaged ones are passed over as libbpf does.</summary>
+    private bool NeedsTypes() => _context.File.Sections.Any(static section =>
+        section.Name is ".maps" or ".ksyms" or ".kconfig" || section.Name.StartsWith(".struct_ops", StringComparison.Ordinal));
 
     private BpfModule? Load()
     {
@@ -125,8 +139,8 @@ public sealed class ObjectLoader
             DataSections = builtSections,
             Btf = _context.Btf,
             TargetBtf = _options.TargetBtf,
-            RawBtf = RawContents(".BTF"),
-            RawBtfExt = RawContents(".BTF.ext"),
+            RawBtf = _context.Btf is null ? [] : RawContents(".BTF"),
+            RawBtfExt = _context.Btf is null ? [] : RawContents(".BTF.ext"),
         };
     }
 

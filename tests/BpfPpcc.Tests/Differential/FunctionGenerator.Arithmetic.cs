@@ -96,6 +96,12 @@ internal sealed partial class FunctionGenerator
         bool is64 = Is64();
         int a = FreeScalar();
         int b = FreeScalar(a);
+        if (_random.Chance(12)) // the quotient that is too large
+        {
+            Emit([.. Slot.LoadImmediate64(a, is64 ? 1UL << 63 : 1UL << 31), Slot.AluImm(MovOp, Is64(), b, -1), Slot.Alu(_random.Pick(Div, Mod), is64, a, b, 1)]);
+            return;
+        }
+
         if (_random.Coin())
             Emit(Slot.LoadImmediate64(a, _random.Pick(1UL << 63, 1UL << 31, 0xffff_ffff_8000_0000, _random.Value64())));
         switch (_random.Next(4))

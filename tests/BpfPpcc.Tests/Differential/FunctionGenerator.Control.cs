@@ -83,6 +83,35 @@ internal sealed partial class FunctionGenerator
         JumpIf(Slot.Jump(code, is64, a, b, 0), label, isChoice: true);
     }
 
+    /// <summary>Two choices by comparisons of the same registers that differ in the width, or in little else.</summary>
+    private void TwinChoice()
+    {
+        int a = Fresh();
+        int b = NearTo(a);
+        int first = FreeScalar(a, b);
+        _pinned[first]++;
+        int second = FreeScalar(a, b);
+        int code = _random.Pick(JumpCodes);
+        bool is64 = _random.Coin();
+        int low = _random.Immediate(), high = _random.Immediate();
+        if (first != b && second != b && second != a)
+        {
+            Choose(first, low, high, Slot.Jump(code, is64, a, b, 0));
+            Choose(second, low, high, Slot.Jump(_random.Chance(80) ? code : _random.Pick(JumpCodes), !is64, a, b, 0));
+        }
+
+        _pinned[first]--;
+    }
+
+    private void Choose(int r, int ifTrue, int ifFalse, Slot condition)
+    {
+        var label = new Label();
+        Emit(Slot.MovImm(r, ifTrue));
+        JumpIf(condition, label, isChoice: true);
+        Emit(Slot.MovImm(r, ifFalse));
+        Bind(label);
+    }
+
     /// <summary>A number, often one that the input decides.</summary>
     private int Fresh()
     {
@@ -240,6 +269,12 @@ internal sealed partial class FunctionGenerator
 
     private void Ladder(int depth)
     {
+        if (_random.Chance(25))
+        {
+            TwinChoice();
+            return;
+        }
+
         int cases = _random.Between(3, 8);
         int from = Fresh();
         int t = Destination(from);

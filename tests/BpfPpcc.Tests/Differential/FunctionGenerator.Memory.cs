@@ -72,7 +72,8 @@ internal sealed partial class FunctionGenerator
     private void AtomicStatement()
     {
         int size = _random.Pick(4, 8);
-        (int b, int offset) = Address(size, isStore: true, isAligned: true, isRead: true);
+        bool isWide = _random.Chance(30);
+        (int b, int offset) = Address(isWide ? 8 : size, isStore: true, isAligned: true, isRead: true);
         int operation = _random.Pick(0x00, 0x40, 0x50, 0xa0, 0x01, 0x41, 0x51, 0xa1, 0xe1, 0xf1);
         if (operation == 0xf1)
         {
@@ -80,7 +81,7 @@ internal sealed partial class FunctionGenerator
                 return;
             int source = Scalar(except: b);
             if (_random.Coin() || !State.Registers[0].IsScalar)
-                Emit(_random.Chance(70) ? Slot.Load(size, 0, b, offset) : Slot.MovImm(0, _random.Immediate()));
+                Emit(_random.Chance(70) ? Slot.Load(isWide ? 8 : size, 0, b, offset) : Slot.MovImm(0, _random.Immediate()));
             State.Registers[0] = Value.Scalar;
             if (_random.Chance(20) && size == 4)
                 Emit([Slot.AluImm(Lsh, true, 0, 32), Slot.AluImm(Arsh, true, 0, 32)]);
@@ -372,6 +373,12 @@ internal sealed partial class FunctionGenerator
     /// <summary>Copies bytes from here to there, in pieces of several widths.</summary>
     private void CopyStatement()
     {
+        if (_random.Coin())
+        {
+            GatherStatement();
+            return;
+        }
+
         int length = _random.Pick(8, 12, 16);
         int from = PointerWith(length, isStore: false, isAligned: false);
         _pinned[from]++;
@@ -390,5 +397,32 @@ internal sealed partial class FunctionGenerator
         State.Registers[r] = Value.Scalar;
         _pinned[from]--;
         _pinned[to]--;
+    }
+
+    /// <summary>Puts neighbouring narrow values together, in either byte order; stores may come between.</summary>
+    private void GatherStatement()
+    {
+        int width = _random.Pick(1, 1, 2, 4);
+        int parts = Math.Min(_random.Pick(2, 4, 8), 8 / width);
+        bool isReversed = _random.Coin(), isStored = _random.Chance(35), is64 = parts * width == 8 || _random.Coin();
+        (int b, int offset) = Address(parts * width, isStored, isAligned: _random.Coin(), isRead: true);
+        int stored = Scalar(except: b);
+        int sum = Destination(b, stored);
+        Emit(Slot.MovImm(sum, 0));
+        State.Registers[sum] = Value.Scalar;
+        _pinned[sum]++;
+        int part = Destination(b, stored);
+        for (int i = 0; i < parts; i++)
+        {
+            Emit(Slot.Load(width, part, b, offset + width * (isReversed ? parts - 1 - i : i)));
+            if (isStored && _random.Coin())
+                Emit(Slot.Store(_random.Pick(1, width), b, offset + width * _random.Next(parts), stored));
+            if (i > 0)
+                Emit(Slot.AluImm(Lsh, is64, part, 8 * width * i));
+            Emit(Slot.Alu(Or, is64, sum, part));
+        }
+
+        State.Registers[part] = Value.Scalar;
+        _pinned[sum]--;
     }
 }

@@ -71,6 +71,30 @@ public sealed class ElfReaderTests
         Assert.Equal(DiagnosticId.ElfMalformed, Refusal(_bytes));
     }
 
+    [Theory]
+    [InlineData(0, 0x00ff_ffffu)]
+    [InlineData(4, 0x0063_0000u)]
+    public void A_damaged_symbol_is_left_out_unless_a_relocation_needs_it(int field, uint damage)
+    {
+        Assert.True(ElfReader.TryRead(_bytes, "x.o", new DiagnosticBag(), out ElfFile? whole));
+        var needed = new HashSet<ElfSymbol?>(whole!.Sections.SelectMany(section => section.Relocations).Select(relocation => relocation.Symbol));
+        for (int i = 0; i < whole.Symbols.Count; i++)
+        {
+            byte[] bytes = [.. _bytes];
+            BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(SymbolTable() + 24 * (i + 1) + field), damage);
+            if (needed.Contains(whole.Symbols[i]))
+            {
+                Assert.Equal(DiagnosticId.ElfMalformed, Refusal(bytes));
+                continue;
+            }
+
+            var diagnostics = new DiagnosticBag();
+            Assert.True(ElfReader.TryRead(bytes, "x.o", diagnostics, out ElfFile? read));
+            Assert.Equal(whole.Symbols.Count - 1, read!.Symbols.Count);
+            Assert.Equal(DiagnosticSeverity.Warning, Assert.Single(diagnostics.Diagnostics).Severity);
+        }
+    }
+
     [Fact]
     public void Names_that_overlap_without_measure_are_refused()
     {
@@ -101,13 +125,21 @@ public sealed class ElfReaderTests
                     bytes[random.Next(bytes.Length)] = random.Next(3) switch { 0 => 0, 1 => 255, _ => (byte)random.Next(256) };
                 var diagnostics = new DiagnosticBag();
                 bool ok = ElfReader.TryRead(bytes, "x.o", diagnostics, out ElfFile? file);
-                Assert.Equal(ok ? 0 : 1, diagnostics.Diagnostics.Count);
+                Assert.Equal(ok ? 0 : 1, diagnostics.Diagnostics.Count(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error));
                 Assert.Equal(ok, file is not null);
             }
         }
     }
 
     private int SectionHeader(int index) => (int)BinaryPrimitives.ReadUInt64LittleEndian(_bytes.AsSpan(40)) + 64 * index;
+
+    private int SymbolTable()
+    {
+        int header = 1;
+        while (BinaryPrimitives.ReadUInt32LittleEndian(_bytes.AsSpan(SectionHeader(header) + 4)) != SHT_SYMTAB)
+            header++;
+        return (int)BinaryPrimitives.ReadUInt64LittleEndian(_bytes.AsSpan(SectionHeader(header) + 24));
+    }
 
     private static DiagnosticId Refusal(byte[] bytes)
     {

@@ -82,6 +82,8 @@ internal sealed partial class ProgramWalk
                 "test the pointer before it is passed on: if (!p) return 0;", value);
         }
 
+        if (type.Kind == ArgumentKind.CONST_MAP_PTR && value is { Kind: RegisterKind.MapValue, MaybeNull: true, Map: { } outer } && MapRules.IsMapOfMaps(outer.Type))
+            return FailMaybeNull(register, value);
         if (isAllowed && type.Kind == ArgumentKind.BTF_ID && type.Btf is { } name && !IsObjectOf(value, name))
             return Fail(DiagnosticId.HelperArgument, $"argument {register} of {arguments.Name} is {Describe(value)}, but must be a struct {name}", null);
         return isAllowed || Fail(
@@ -276,7 +278,7 @@ internal sealed partial class ProgramWalk
                     return FailReadOnly(register, value);
                 return AccessTracepointBuffer(register, value, value.Offset, (int)Math.Min(size, int.MaxValue));
             case RegisterKind.Stack:
-                return CheckHelperStack(register, value, size, allowsZero, arguments, isRaw);
+                return CheckHelperStack(register, value, size, access, allowsZero, arguments, isRaw);
             case RegisterKind.BtfObject:
                 RegisterState? loaded = null;
                 return size == 0 || AccessBtfObject(register, value, value.Offset, (int)Math.Min(size, int.MaxValue), AccessKind.Read, null, ref loaded);
@@ -294,7 +296,7 @@ internal sealed partial class ProgramWalk
             DiagnosticId.HelperArgument, $"argument {register} of {arguments.Name} must point to memory that the program may use, but is {Describe(value)}", null, value);
     }
 
-    private bool CheckHelperStack(int register, RegisterState value, long size, bool allowsZero, CallArguments arguments, bool isRaw)
+    private bool CheckHelperStack(int register, RegisterState value, long size, AccessKind access, bool allowsZero, CallArguments arguments, bool isRaw)
     {
         if (size == 0 && !allowsZero)
             return Fail(DiagnosticId.SizeArgument, $"{arguments.Name} gets memory of size 0", null);
@@ -316,7 +318,7 @@ internal sealed partial class ProgramWalk
             return true;
         }
 
-        return PrepareRegion(frame, start, end, isWrite: true);
+        return PrepareRegion(frame, start, end, isRead: access == AccessKind.Read, forgets: true);
     }
 
     /// <summary>What a helper wrote to the stack is data from here on.</summary>

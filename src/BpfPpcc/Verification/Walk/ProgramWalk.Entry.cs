@@ -183,6 +183,12 @@ internal sealed partial class ProgramWalk
     {
         if (arguments.Map is not { } map || helper.Arguments[0].Kind == ArgumentKind.TIMER)
             return true;
+        if (map.IsReadOnly && MapRules.ChangesElements(helper.Id))
+        {
+            return Fail(
+                DiagnosticId.ReadOnlyMemory, $"{arguments.Name} changes {DescribeMap(map)}, which is read-only for programs", "drop BPF_F_RDONLY_PROG, or do not write");
+        }
+
         return MapRules.IsCompatible(map.Type, helper.Id, ProgramKind) || Fail(
             DiagnosticId.MapHelperMismatch, $"{arguments.Name} does not work with {DescribeMap(map)} of type {map.Type}",
             "use the helper that belongs to the map's type, or another type of map");

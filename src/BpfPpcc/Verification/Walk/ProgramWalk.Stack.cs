@@ -118,10 +118,10 @@ internal sealed partial class ProgramWalk
             StackByte kind = slot[ByteOf(offset) + i];
             zeros += kind == StackByte.Zero ? 1 : 0;
             spills += kind == StackByte.Spill ? 1 : 0;
-            if (kind is StackByte.Dynptr or StackByte.Iterator or StackByte.IrqFlag)
+            if (kind is StackByte.Dynptr or StackByte.Iterator or StackByte.IrqFlag || (kind == StackByte.Invalid && _options.StrictStack))
             {
                 loaded = null;
-                return FailSpecialSlot(offset);
+                return kind == StackByte.Invalid ? FailUninitializedStack(i, size) : FailSpecialSlot(offset);
             }
         }
 
@@ -144,10 +144,7 @@ internal sealed partial class ProgramWalk
             {
                 case StackByte.Invalid:
                     if (_options.StrictStack)
-                    {
                         return FailUninitializedStack(at - start, end - start);
-                    }
-
                     break;
                 case StackByte.Spill:
                     if (frame[SlotOf(at)].Value is { IsScalar: false })
@@ -181,7 +178,7 @@ internal sealed partial class ProgramWalk
     {
         long start = address.Bounds.SMin + offset, end = address.Bounds.SMax + offset + size;
         loaded = null;
-        if (!PrepareRegion(frame, start, end, isWrite: false))
+        if (!PrepareRegion(frame, start, end, isRead: true, forgets: false))
             return false;
         bool isZero = true;
         for (long at = start; at < end; at++)
@@ -191,10 +188,13 @@ internal sealed partial class ProgramWalk
     }
 
     /// <summary>
-    /// Whether an access that may touch any byte of the range is possible: not with dynptrs or iterators in it. Scalars that it may read in
-    /// part become bytes of which nothing is known; so does everything that it may write.
+    /// Whether an access that may touch any byte of the range is possible: not with dynptrs or iterators in it. Spilled scalars in the range
+    /// become bytes of which nothing is known.
     /// </summary>
-    private bool PrepareRegion(FrameState frame, long start, long end, bool isWrite)
+    /// <param name="forgets">
+    /// The same for zeros: they may be overwritten, or (arguments of helpers) it keeps fewer states apart not to know them.
+    /// </param>
+    private bool PrepareRegion(FrameState frame, long start, long end, bool isRead, bool forgets)
     {
         for (long at = start; at < end; at++)
         {
@@ -205,14 +205,14 @@ internal sealed partial class ProgramWalk
             {
                 case StackByte.Misc:
                     continue;
-                case StackByte.Invalid when _options.StrictStack:
+                case StackByte.Invalid when _options.StrictStack && isRead:
                     return FailUninitializedStack(at - start, end - start);
                 case StackByte.Invalid or StackByte.Zero:
-                    if (isWrite)
+                    if (forgets)
                         frame[index] = slot with { Bytes = StackSlot.With(slot.Bytes, part, StackByte.Misc) };
                     continue;
                 case StackByte.Spill:
-                    frame[index] = Unspill(slot, isWrite ? part : -1);
+                    frame[index] = Unspill(slot, forgets ? part : -1);
                     continue;
                 case StackByte.Dynptr or StackByte.Iterator or StackByte.IrqFlag:
                     return FailSpecialSlot(at);
