@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using BpfPpcc.Ppc64;
 
 namespace BpfPpcc.Emission;
 
@@ -248,6 +249,7 @@ internal sealed class TailMerging
         for (CodeSegment? segment = _first; segment is not null; segment = segment.Next)
         {
             labelWords[segment.Label] = written.Count;
+            DropIdleBranch(segment);
             for (int word = segment.Start; word < segment.End; word++)
                 CopyWord(word, written, ref cursor);
             WriteJump(segment, written);
@@ -256,6 +258,17 @@ internal sealed class TailMerging
         for (int label = 0; label < labelWords.Length; label++)
             labelWords[label] = labelWords[Resolve(label)];
         return written;
+    }
+
+    /// <summary>A condition at the end on which nothing depends any more.</summary>
+    private void DropIdleBranch(CodeSegment segment)
+    {
+        int last = segment.Length == 0 ? -1 : _branchAt[segment.End - 1];
+        if (last < 0 || BranchOptions.DecrementsCtr(_code.Branches[last].Options))
+            return;
+        int target = Resolve(_code.Branches[last].Target);
+        if (segment.Jump >= 0 ? target == Resolve(segment.Jump) : segment.FallsThrough && target == segment.Next!.Label)
+            segment.End--;
     }
 
     /// <summary>Where the copying is in the lists that go with the words.</summary>

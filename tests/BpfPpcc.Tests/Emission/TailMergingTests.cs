@@ -29,7 +29,7 @@ public sealed class TailMergingTests
         MirBuilder builder = Diamond(static (b, i) => b.Load(5, i).Load(3, 1).Load(4, 2), out _);
         builder.Block();
         builder.Call(s_first).Return();
-        AssertBody("cmpdi 3,0\n bne 1f\n li 5,1\n b 2f\n 1: li 5,2\n 2: li 3,1\n li 4,2", builder, calls: 1);
+        AssertBody("cmpdi 3,0\n beq 1f\n li 5,2\n b 2f\n 1: li 5,1\n 2: li 3,1\n li 4,2", builder, calls: 1);
     }
 
     [Fact]
