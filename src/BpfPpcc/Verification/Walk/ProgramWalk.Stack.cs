@@ -121,7 +121,7 @@ internal sealed partial class ProgramWalk
             if (kind is StackByte.Dynptr or StackByte.Iterator or StackByte.IrqFlag || (kind == StackByte.Invalid && _options.StrictStack))
             {
                 loaded = null;
-                return kind == StackByte.Invalid ? FailUninitializedStack(offset + i, size) : FailSpecialSlot(offset);
+                return kind == StackByte.Invalid ? FailUninitializedStack(i, size) : FailSpecialSlot(offset);
             }
         }
 
@@ -144,10 +144,7 @@ internal sealed partial class ProgramWalk
             {
                 case StackByte.Invalid:
                     if (_options.StrictStack)
-                    {
                         return FailUninitializedStack(at - start, end - start);
-                    }
-
                     break;
                 case StackByte.Spill:
                     if (frame[SlotOf(at)].Value is { IsScalar: false })
