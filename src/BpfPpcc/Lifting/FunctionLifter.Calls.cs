@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using BpfPpcc.Ir;
 using BpfPpcc.Loading;
 using BpfPpcc.Symbols;
+using BpfPpcc.Verification;
 
 namespace BpfPpcc.Lifting;
 
@@ -14,15 +15,23 @@ internal sealed partial class FunctionLifter
         IrInstruction[] arguments = Arguments(call.ArgumentRegisters(_context.ArgumentRegisters));
         IrInstruction result = call.Kind switch
         {
-            CallKind.Helper => _builder.CallExtern(Helper(call.Number), arguments),
+            CallKind.Helper => _builder.CallExtern(Helper(call), arguments),
             CallKind.TailCall => TailCall(arguments),
             CallKind.Local => _builder.CallLocal(_context.Forms[call.Number].Code, arguments),
             CallKind.Extern => ExternCall(call.Extern!, arguments),
             CallKind.Indirect => _builder.CallIndirect([Read(_function.Instructions[slot].Dst), .. arguments]),
         };
+        if (IrRules.IsCall(result.Opcode))
+            result.Accesses = Accesses(slot, arguments.Length);
         ClobberArguments();
         Write(0, result);
     }
+
+    /// <summary>What verification knows of the call's accesses; default if nothing.</summary>
+    private ImmutableArray<IrArgumentAccess> Accesses(int slot, int arguments) =>
+        _facts.CallAccesses.TryGetValue(slot, out ImmutableArray<ArgumentAccess> accesses)
+            ? [.. accesses.Where(access => access.Register <= arguments).Select(static access => new IrArgumentAccess(access.Register - 1, access.Bytes, access.IsWritten))]
+            : default;
 
     /// <summary>The values of the registers, r1 first; those in between that are not read stay undefined.</summary>
     private IrInstruction[] Arguments(int registers)
@@ -33,7 +42,8 @@ internal sealed partial class FunctionLifter
         return arguments;
     }
 
-    private SymbolId Helper(int id) => _context.Symbols.Intern(SymbolKind.ExternFunction, CallSite.HelperName(id), id);
+    private SymbolId Helper(in CallSite call) =>
+        _context.Symbols.Intern(SymbolKind.ExternFunction, CallSite.HelperName(call.Number, call.Host), call.Number);
 
     /// <summary>Where it does not end the function, r0 has no value after it: Linux gives bpf_tail_call none.</summary>
     private IrInstruction TailCall(IrInstruction[] arguments)

@@ -1,4 +1,3 @@
-using System.Globalization;
 using BpfPpcc.Bpf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Loading;
@@ -40,42 +39,17 @@ internal sealed class StructureChecker
         _diagnostics = diagnostics;
     }
 
-    /// <summary>
-    /// Checks all functions; true if none has an error. <paramref name="reachable"/> receives per function which slots control flow reaches.
-    /// </summary>
+    /// <summary>Checks one function; true if it has no error. <paramref name="reachable"/> receives which of its slots are executed.</summary>
     /// <param name="checksMeaning">
     /// Refuse as well what exists but must not be executed (<see cref="InstructionMeaning"/>, accesses outside of the stack). Not wanted
     /// before a walk, which finds it where it is executed and lets it stand where it is not, as Linux does.
     /// </param>
-    public static bool Check(BpfModule module, VerifierOptions options, bool[][] reachable, DiagnosticBag diagnostics, bool checksMeaning)
-    {
-        bool isSound = CheckSize(module, diagnostics);
-        foreach (BpfFunction function in module.Functions)
-            isSound &= CheckFunction(module, function, options, reachable, diagnostics, checksMeaning);
-        return isSound;
-    }
-
-    /// <summary>Checks one function.</summary>
     public static bool CheckFunction(
         BpfModule module, BpfFunction function, VerifierOptions options, bool[][] reachable, DiagnosticBag diagnostics, bool checksMeaning)
     {
         var checker = new StructureChecker(module, function, options, diagnostics, checksMeaning);
         reachable[function.Index] = checker.CheckFunction();
         return checker._errors == 0;
-    }
-
-    private static bool CheckSize(BpfModule module, DiagnosticBag diagnostics)
-    {
-        long slots = 0;
-        foreach (BpfFunction function in module.Functions)
-            slots = Math.Max(slots, function.Instructions.Length);
-        if (slots <= MaximumSlots)
-            return true;
-        diagnostics.Error(
-            DiagnosticId.ProgramTooLarge,
-            string.Create(CultureInfo.InvariantCulture, $"a function has {slots} instructions, more than the limit of {MaximumSlots}"),
-            new DiagnosticLocation(module.SourceName));
-        return false;
     }
 
     private bool[] CheckFunction()
@@ -86,6 +60,12 @@ internal sealed class StructureChecker
             _errors++;
             _diagnostics.Error(DiagnosticId.EmptyProgram, "the function has no instructions", SlotLocation.Of(_module, _function));
             return [];
+        }
+
+        if (code.Length > MaximumSlots)
+        {
+            Error(DiagnosticId.ProgramTooLarge, 0, Format($"the function has {code.Length} instructions, more than the limit of {MaximumSlots}"));
+            return new bool[code.Length];
         }
 
         bool[] isSecondSlot = FindSecondSlots(code);
@@ -227,7 +207,7 @@ internal sealed class StructureChecker
                     DiagnosticId.LoadImmediate64Truncated, slot + 1,
                     Format($"the address of a map is loaded with {code[slot + 1].Imm} in the second half, which must be 0"));
                 break;
-            case BpfReference.FunctionCall or BpfReference.ExternCall:
+            case BpfReference.FunctionCall or BpfReference.ExternCall or BpfReference.HostCall:
                 Error(DiagnosticId.ReferenceUnresolved, slot, "a relocation for calls applies to a 64-bit load");
                 break;
             case BpfReference.DataAddress data when _module.DataSections[data.Section].IsArena:
@@ -244,7 +224,7 @@ internal sealed class StructureChecker
         switch (reference)
         {
             case BpfReference.FunctionCall call when call.Function >= 0 && call.Function < _module.Functions.Length:
-            case BpfReference.ExternCall:
+            case BpfReference.ExternCall or BpfReference.HostCall:
                 break;
             case null when instruction.Src == BpfPseudo.HelperCall && instruction.Imm > 0:
             case null when instruction.Src == BpfPseudo.HelperCall && IsFreeOfKernelTypes && instruction.Imm == 0:

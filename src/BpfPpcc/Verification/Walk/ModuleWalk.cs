@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
+using System.Globalization;
 using BpfPpcc.Bpf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Loading;
@@ -75,7 +76,7 @@ internal sealed class ModuleWalk
     private ProgramVerdict Verify(BpfFunction program, BpfProgramType type)
     {
         long start = Stopwatch.GetTimestamp();
-        _log?.Program(program.Name);
+        _log?.Program(program.Name, type);
         var facts = new WalkFacts(_image);
         ProgramEnvironment environment = ProgramEnvironment.Of(_module, program, type, _effects, _options);
         int instructions = 0, states = 0;
@@ -88,7 +89,9 @@ internal sealed class ModuleWalk
         error ??= StackDepthCheck.Check(_image, program, facts);
         if (error is null)
             Facts.Merge(facts);
-        _log?.Result(error is null ? $"accepted after {instructions} instructions, {states} states" : $"refused: {error.Id}: {error.Message}");
+        _log?.Result(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{(error is null ? "accepted" : $"refused: {error.Message} [BPF{(int)error.Id:0000}]")}\nprocessed {instructions} insns (limit {_options.Budget}) total_states {states}"));
         return new ProgramVerdict(program, type, error, instructions, states, Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 

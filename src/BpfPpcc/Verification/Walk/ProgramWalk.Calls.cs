@@ -22,7 +22,9 @@ internal sealed partial class ProgramWalk
         return _image.References[_slot] switch
         {
             BpfReference.FunctionCall call => CallFunction(call.Function),
+            BpfReference.ExternCall call when _options.Helpers.Find(call.Name) is { } declared => CallHost(declared),
             BpfReference.ExternCall call => CallKfunc(call),
+            BpfReference.HostCall call => CallHost(_options.Helpers.Find(call.Helper.Name)!),
             _ => CallHelper(instruction.Imm),
         };
     }
@@ -163,9 +165,9 @@ internal sealed partial class ProgramWalk
     private bool CheckResultRange(RegisterState result, long min, long max, string what)
     {
         if (result.Kind == RegisterKind.NotInit)
-            return Fail(DiagnosticId.UninitializedRegister, $"{what} returns without a result (r0 was never written on this path)", "return a number on every path");
+            return FailOnPath(DiagnosticId.UninitializedRegister, $"{what} returns without a result (r0 was never written on this path)", "return a number on every path");
         if (!result.IsScalar)
-            return Fail(DiagnosticId.ReturnValue, $"{what} returns a pointer ({Describe(result)}), where a number is expected", "return a number");
+            return Fail(DiagnosticId.ReturnValue, $"{what} returns a pointer ({Describe(result)}), where a number is expected", "return a number", result);
         ref readonly ScalarBounds bounds = ref result.Bounds;
         bool fits = bounds.SMin >= min && bounds.SMax <= max;
         if (fits)
@@ -173,7 +175,7 @@ internal sealed partial class ProgramWalk
         return Fail(
             DiagnosticId.ReturnValue,
             $"{what} must return a number from {min} to {max}, but its result is {DescribeRange(bounds)}",
-            min == max ? $"return {min}" : $"return a number from {min} to {max} on every path");
+            min == max ? $"return {min}" : $"return a number from {min} to {max} on every path", result);
     }
 
     /// <summary>

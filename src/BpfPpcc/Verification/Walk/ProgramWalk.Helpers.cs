@@ -27,6 +27,7 @@ internal sealed partial class ProgramWalk
 
         if (!CheckMapCompatible(helper, arguments))
             return false;
+        NoteHelperCall(helper);
         if (!WriteRawMemory(arguments) || !ReleaseArgument(arguments) || !CallSpecial(helper, arguments))
             return false;
         if (helper.ChangesPacket)
@@ -116,6 +117,8 @@ internal sealed partial class ProgramWalk
         RegisterState? result = Result(helper, arguments);
         if (result is null)
             return false;
+        if (result.IsPointer)
+            result = result with { Origin = _slot };
         Registers[0] = result;
         if (helper.AcquiresReference || (helper.Id == 1 && arguments.Map?.Type is BpfMapType.SOCKMAP or BpfMapType.SOCKHASH))
         {
@@ -177,6 +180,10 @@ internal sealed partial class ProgramWalk
                 });
             case ReturnKind.KPTR_OR_NULL:
                 return KptrResult(arguments);
+            case ReturnKind.FIXED_SIZE_MEM or ReturnKind.FIXED_SIZE_MEM_OR_NULL:
+                return HostMemory(helper.Returns, helper.Returns.Size, helper.Returns.Kind == ReturnKind.FIXED_SIZE_MEM_OR_NULL);
+            case ReturnKind.ALLOC_MEM or ReturnKind.ALLOC_MEM_OR_NULL:
+                return HostMemory(helper.Returns, arguments.AllocatedSize, helper.Returns.Kind == ReturnKind.ALLOC_MEM_OR_NULL);
         }
 
         return null;

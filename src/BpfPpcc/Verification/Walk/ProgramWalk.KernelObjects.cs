@@ -30,14 +30,14 @@ internal sealed partial class ProgramWalk
         if (offset < 0 || !address.Bounds.IsConstant || address.Bounds.UMin != 0)
         {
             return Fail(
-                DiagnosticId.KernelObject, $"r{register} is {Describe(address)}, accessed at offset {DescribeOffset(address, offset)}: objects are accessed at constant offsets that are not negative",
+                DiagnosticId.KernelObject, $"{PointerName(register)} is {Describe(address)}, accessed at offset {DescribeOffset(address, offset)}: objects are accessed at constant offsets that are not negative",
                 "access the fields by their names");
         }
 
         if ((address.Flags & (PointerFlags.User | PointerFlags.PerCpu)) != 0)
         {
             return Fail(
-                DiagnosticId.KernelObject, $"r{register} points to {(address.Has(PointerFlags.User) ? "user" : "per-cpu")} memory, which cannot be accessed directly",
+                DiagnosticId.KernelObject, $"{PointerName(register)} points to {(address.Has(PointerFlags.User) ? "user" : "per-cpu")} memory, which cannot be accessed directly",
                 address.Has(PointerFlags.User) ? "use bpf_probe_read_user" : "use bpf_per_cpu_ptr or bpf_this_cpu_ptr");
         }
 
@@ -46,11 +46,11 @@ internal sealed partial class ProgramWalk
         if (!isOwn && !_environment.IsGpl && ReferenceEquals(btf, _module.TargetBtf))
             return Fail(DiagnosticId.HelperLicence, $"only programs under a licence compatible with the GPL may access {Describe(address)}", null);
         if (kind == AccessKind.Write && !isOwn && !MayWriteKernelField(address, offset, size))
-            return Fail(DiagnosticId.ReadOnlyMemory, $"r{register} is {Describe(address)}, which is read-only", "only fields that the kernel lists may be written, by programs of struct_ops");
+            return Fail(DiagnosticId.ReadOnlyMemory, $"{PointerName(register)} is {Describe(address)}, which is read-only", "only fields that the kernel lists may be written, by programs of struct_ops");
         if (isOwn && address.ReferenceId == 0 && !address.Has(PointerFlags.NonOwning) && !address.Has(PointerFlags.Rcu) && !address.Has(PointerFlags.Untrusted))
-            return Fail(DiagnosticId.KernelObject, $"r{register} is {Describe(address)}, which was given back", null);
+            return Fail(DiagnosticId.KernelObject, $"{PointerName(register)} is {Describe(address)}, which was given back", null);
         if (isOwn && kind == AccessKind.Write && address.Has(PointerFlags.Untrusted))
-            return Fail(DiagnosticId.ReadOnlyMemory, $"r{register} is {Describe(address)} that may be gone, so it is read-only", null);
+            return Fail(DiagnosticId.ReadOnlyMemory, $"{PointerName(register)} is {Describe(address)} that may be gone, so it is read-only", null);
         if (isOwn && SpecialFields.Of(btf, address.TypeId).Touched(offset, offset + size) is { } field)
         {
             if (field.IsKptr && field.Offset == offset && size == 8)
@@ -71,7 +71,7 @@ internal sealed partial class ProgramWalk
         value.Has(PointerFlags.Trusted) || (value.ReferenceId != 0 && !value.Has(PointerFlags.Untrusted));
 
     private bool FailNoTypes(int register) => Fail(
-        DiagnosticId.TypesMissing, $"r{register} points to an object of the kernel, whose types are not known here",
+        DiagnosticId.TypesMissing, $"{PointerName(register)} points to an object of the kernel, whose types are not known here",
         "give the types of the target kernel: --btf vmlinux.btf (on the target: /sys/kernel/btf/vmlinux)");
 
     /// <summary>Writes that the kernel's struct_ops allow: congestion control may set these fields of its socket.</summary>

@@ -135,7 +135,7 @@ internal sealed partial class ProgramWalk
             pointer = pointer with { Id = pointer.MaybeNull ? id : 0, ReferenceId = id };
         }
 
-        Registers[0] = pointer;
+        Registers[0] = pointer with { Origin = _slot };
         return true;
     }
 

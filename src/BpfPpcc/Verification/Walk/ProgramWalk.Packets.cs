@@ -105,7 +105,7 @@ internal sealed partial class ProgramWalk
             return;
         int range = pointer.Offset + (isStrict ? 1 : 0);
         state.Rewrite((pointer.Kind, pointer.Id, range), static (register, argument) =>
-            register.Kind == argument.Kind && register.Id == argument.Id && register.Range >= 0 && register.Range < argument.range
+            register.Kind == argument.Kind && register.Id == argument.Id && register.Range < argument.range
                 ? register with { Range = argument.range }
                 : register);
     }
@@ -125,7 +125,7 @@ internal sealed partial class ProgramWalk
         state.Rewrite(_slot, static (register, slot) =>
             register.Kind is RegisterKind.Packet or RegisterKind.PacketMeta or RegisterKind.PacketEnd || register.Dynptr is DynptrKind.SkBuff or DynptrKind.Xdp
                 && register.Kind == RegisterKind.Memory
-                ? RegisterState.UnknownScalar(slot)
+                ? RegisterState.FormerPointer(slot, PointerLoss.PacketMoved)
                 : register);
     }
 }

@@ -22,8 +22,8 @@ internal sealed partial class ProgramWalk
         if (!bounds.IsConstant && (bounds.SMax >= MaximumOffset || bounds.SMin <= -MaximumOffset))
         {
             return Fail(
-                DiagnosticId.StackOutOfBounds, $"the offset into the stack is not bounded: it is {DescribeOffset(address, offset)}{DescribeOrigin(address)}",
-                "check the index before it is used, below and above: if (i < 0 || i >= N) return 0;");
+                DiagnosticId.StackOutOfBounds, $"the offset into a local variable has no bound: it is {DescribeOffset(address, offset)} from the frame pointer",
+                $"check the index before it is used, below and above: if ({IndexName()} < 0 || {IndexName()} >= N) return 0;", address);
         }
 
         long low = bounds.SMin + offset, high = bounds.SMax + offset + size;
@@ -36,10 +36,14 @@ internal sealed partial class ProgramWalk
             return true;
         }
 
-        return Fail(
-            DiagnosticId.StackOutOfBounds,
-            $"the access of {size} bytes at {DescribeOffset(address, offset)} from the frame pointer is outside of the stack frame of {StackBytes} bytes",
-            low < -StackBytes ? "make local variables smaller, or move large ones into a map" : "check the index against the size of the array");
+        return low < -StackBytes
+            ? Fail(
+                DiagnosticId.StackOutOfBounds, $"the local variables of the function take {Bytes(-low)} of stack or more; {StackBytes} are the limit",
+                "make local variables smaller, or move large ones into a map (BPF_MAP_TYPE_PERCPU_ARRAY with one element)", address)
+            : Fail(
+                DiagnosticId.StackOutOfBounds,
+                $"an access of {Bytes(size)} at offset {DescribeOffset(address, offset)} from the frame pointer leaves the local variables of the function, which end at 0",
+                $"check the index against the size of the array: if ({IndexName()} >= N) return 0;", address);
     }
 
     private void NoteStackDepth(int frame, long low)
@@ -117,7 +121,7 @@ internal sealed partial class ProgramWalk
             if (kind is StackByte.Dynptr or StackByte.Iterator or StackByte.IrqFlag || (kind == StackByte.Invalid && _options.StrictStack))
             {
                 loaded = null;
-                return kind == StackByte.Invalid ? FailUninitializedStack(offset + i, size) : FailSpecialSlot(offset);
+                return kind == StackByte.Invalid ? FailUninitializedStack(i, size) : FailSpecialSlot(offset);
             }
         }
 
@@ -140,11 +144,11 @@ internal sealed partial class ProgramWalk
             {
                 case StackByte.Invalid:
                     if (_options.StrictStack)
-                        return FailUninitializedStack(at, size);
+                        return FailUninitializedStack(at - start, end - start);
                     break;
                 case StackByte.Spill:
                     if (frame[SlotOf(at)].Value is { IsScalar: false })
-                        return Fail(DiagnosticId.StackAccess, $"the load through r{register} takes parts of a pointer that was stored on the stack", "read pointers as a whole");
+                        return Fail(DiagnosticId.StackAccess, $"{AccessName(register)} takes parts of a pointer that was stored on the stack", "read pointers as a whole");
                     break;
                 case StackByte.Misc or StackByte.Zero:
                     break;
@@ -157,9 +161,13 @@ internal sealed partial class ProgramWalk
         return true;
     }
 
-    private bool FailUninitializedStack(long offset, int size) => Fail(
-        DiagnosticId.UninitializedStack, $"the load of {size} bytes reads the stack at offset {offset} from the frame pointer, where nothing was written on this path",
-        "give the local variable a value on every path: struct s v = {};");
+    /// <param name="missing">Offset of the byte without a value in the memory that is read.</param>
+    private bool FailUninitializedStack(long missing, long size) => FailOnPath(
+        DiagnosticId.UninitializedStack,
+        Current.IsCall
+            ? $"{CalleeAt(_slot)} reads {Bytes(size)} of a local variable, but byte {missing} of them was never written on this path"
+            : $"{Bytes(size)} of a local variable are read here, but byte {missing} of them was never written on this path",
+        "give the whole variable a value first, with the padding between its fields: struct s v = {}; or __builtin_memset(&v, 0, sizeof(v));");
 
     private bool FailSpecialSlot(long offset) => Fail(
         DiagnosticId.StackAccess, $"the stack at offset {offset} from the frame pointer holds a dynptr or an iterator, which only its own functions may access",
@@ -198,9 +206,7 @@ internal sealed partial class ProgramWalk
                 case StackByte.Misc:
                     continue;
                 case StackByte.Invalid when _options.StrictStack && isRead:
-                    return Fail(
-                        DiagnosticId.UninitializedStack, $"memory on the stack at offset {at} from the frame pointer is read, where nothing was written on this path",
-                        "give the local variable a value first: struct s v = {};");
+                    return FailUninitializedStack(at - start, end - start);
                 case StackByte.Invalid or StackByte.Zero:
                     if (forgets)
                         frame[index] = slot with { Bytes = StackSlot.With(slot.Bytes, part, StackByte.Misc) };
@@ -298,8 +304,6 @@ internal sealed partial class ProgramWalk
     {
         long start = address.Bounds.SMin + offset, end = address.Bounds.SMax + offset + size;
         bool keepsZero = stored.IsZero;
-        if (stored.IsPointer && size != 8)
-            return Fail(DiagnosticId.StackAccess, $"a pointer is stored on the stack in {size} bytes", "store pointers as a whole, in 8 bytes");
         for (int index = SlotOf(start); index >= SlotOf(end - 1); index--)
         {
             if (!DestroySpecial(frame, index))
