@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using BpfPpcc.Symbols;
 
 namespace BpfPpcc.Ir;
@@ -35,6 +36,11 @@ public sealed class IrInstruction
     /// <summary>The value is not 0, in any run: the address of something that exists.</summary>
     public bool IsNotZero { get; set; }
 
+    /// <summary>
+    /// For calls: what they access of the BPF stack, always through their arguments; no address is kept. Default: anything that they can reach.
+    /// </summary>
+    public ImmutableArray<IrArgumentAccess> Accesses { get; set; }
+
     public long Immediate { get; set; }
 
     public SymbolId Symbol { get; set; } = SymbolId.None;
@@ -69,6 +75,11 @@ public sealed class IrInstruction
 
     public bool IsTerminator => Opcode is IrOpcode.Jump or IrOpcode.Branch or IrOpcode.Return or IrOpcode.Unreachable;
 }
+
+/// <summary>What a call accesses of the BPF stack through an operand that is an address.</summary>
+/// <param name="Bytes">At most so many, from the address on.</param>
+/// <param name="IsWritten">They may have changed afterwards.</param>
+public readonly record struct IrArgumentAccess(int Operand, int Bytes, bool IsWritten);
 
 /// <summary>A basic block: phis first, then straight code, then one terminator.</summary>
 public sealed class IrBlock

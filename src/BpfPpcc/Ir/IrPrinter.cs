@@ -105,6 +105,7 @@ public sealed class IrPrinter
                 _text.Append(' ').Append(_symbols[instruction.Symbol].Name).Append('(');
                 Operands(instruction, 0, "");
                 _text.Append(')');
+                Accesses(instruction);
                 break;
             case IrOpcode.CallIndirect:
                 _text.Append(" [");
@@ -133,6 +134,18 @@ public sealed class IrPrinter
             Operand(phi.Operands[i]);
             if (phi.Block is { } block && i < block.Predecessors.Count)
                 _text.Append(CultureInfo.InvariantCulture, $" (b{block.Predecessors[i].Id})");
+        }
+    }
+
+    /// <summary>" reads [operand, bytes], writes ..." for calls of which that is known; "accesses nothing" is not printed.</summary>
+    private void Accesses(IrInstruction call)
+    {
+        if (call.Accesses.IsDefaultOrEmpty)
+            return;
+        foreach (IrArgumentAccess access in call.Accesses)
+        {
+            _text.Append(CultureInfo.InvariantCulture, $" {(access.IsWritten ? "writes" : "reads")} {access.Bytes} at ");
+            Operand(call.Operands[access.Operand]);
         }
     }
 

@@ -8,7 +8,7 @@ public enum StackUse
     /// <summary>Nothing: it is compared.</summary>
     None,
 
-    /// <summary>The access of this load or store, no more.</summary>
+    /// <summary>The access of this load or store, or what this call is known to access; no more.</summary>
     Access,
 
     /// <summary>C code gets an object that begins there: bytes from n upwards may be read and written, now and later.</summary>
@@ -21,7 +21,9 @@ public enum StackUse
 /// <summary>One use of an address of the BPF stack.</summary>
 /// <param name="Low">Offset from r10 of the address, for an access that of the first byte; the lowest, if it is computed.</param>
 /// <param name="High">The highest such offset.</param>
-public readonly record struct StackReference(IrInstruction User, StackUse Use, long Low, long High);
+/// <param name="Bytes">Of an access: how many, at most.</param>
+/// <param name="IsWritten">Of an access: it is not only read.</param>
+public readonly record struct StackReference(IrInstruction User, StackUse Use, long Low, long High, int Bytes = 0, bool IsWritten = false);
 
 /// <summary>
 /// Finds all uses of the addresses of the BPF stack. An address plus an index that is certainly bounded (<see cref="UnsignedBound"/>) is an
@@ -109,8 +111,24 @@ public sealed class StackReferences
     private void Note(IrInstruction user, int operand, (long Low, long High) range)
     {
         StackUse use = UseOf(user, operand);
-        long displacement = use == StackUse.Access ? user.Immediate : 0;
-        _references.Add(new StackReference(user, use, unchecked(range.Low + displacement), unchecked(range.High + displacement)));
+        bool isAddress = use == StackUse.Access && IrRules.IsMemoryAccess(user.Opcode);
+        long displacement = isAddress ? user.Immediate : 0;
+        IrArgumentAccess access = isAddress ? new IrArgumentAccess(operand, user.Width / 8, user.Opcode != IrOpcode.Load)
+            : use == StackUse.Access ? AccessOf(user, operand)!.Value : default;
+        _references.Add(new StackReference(
+            user, use, unchecked(range.Low + displacement), unchecked(range.High + displacement), access.Bytes, access.IsWritten));
+    }
+
+    /// <summary>What a call whose accesses are known accesses through an operand, if anything.</summary>
+    private static IrArgumentAccess? AccessOf(IrInstruction call, int operand)
+    {
+        foreach (IrArgumentAccess access in call.Accesses)
+        {
+            if (access.Operand == operand)
+                return access;
+        }
+
+        return null;
     }
 
     private StackUse UseOf(IrInstruction user, int operand)
@@ -119,6 +137,8 @@ public sealed class StackReferences
             return StackUse.Access;
         if (user.Opcode == IrOpcode.Branch || (user.Opcode == IrOpcode.Select && operand < 2) || _computed.ContainsKey(user))
             return StackUse.None;
+        if (!user.Accesses.IsDefault)
+            return AccessOf(user, operand) is null ? StackUse.None : StackUse.Access;
         return user.Opcode == IrOpcode.CallExtern && !(_hasFunctionPointers && MayCallBack(user)) ? StackUse.Object : StackUse.Anywhere;
     }
 

@@ -8,7 +8,10 @@ namespace BpfPpcc.Lifting;
 /// <param name="First">First slot.</param>
 /// <param name="End">The slot behind the last.</param>
 /// <param name="Taken">Index of the block that the last slot jumps to, or -1.</param>
-/// <param name="Next">Index of the block that execution falls into, or -1. Never the same as <paramref name="Taken"/>.</param>
+/// <param name="Next">
+/// Index of the block that execution falls into, or -1. Never the same as <paramref name="Taken"/>. Where both are -1 and there is no exit, what
+/// stands last never returns.
+/// </param>
 internal readonly record struct BpfBlock(int First, int End, int Taken, int Next);
 
 /// <summary>The basic blocks of a BPF function, in the order of their slots; slots that no path reaches are in none.</summary>
@@ -46,7 +49,7 @@ internal sealed class ControlFlow
         for (int first = 0; first < isLeader.Length; first++)
         {
             if (isLeader[first])
-                blocks[blockAt[first]] = Block(function, first, isLeader, blockAt);
+                blocks[blockAt[first]] = Block(function, facts, first, isLeader, blockAt);
         }
 
         return new ControlFlow(blocks);
@@ -82,7 +85,7 @@ internal sealed class ControlFlow
         return isLeader;
     }
 
-    private static BpfBlock Block(BpfFunction function, int first, bool[] isLeader, int[] blockAt)
+    private static BpfBlock Block(BpfFunction function, ProgramFacts facts, int first, bool[] isLeader, int[] blockAt)
     {
         int slot = first;
         while (true)
@@ -90,14 +93,15 @@ internal sealed class ControlFlow
             BpfInstruction instruction = function.Instructions[slot];
             int end = slot + Length(instruction);
             bool isJump = IsJump(instruction);
-            if (!isJump && !instruction.IsExit && !isLeader[end])
+            if (!isJump && !instruction.IsExit && !isLeader[end] && facts.IsReachable[end])
             {
                 slot = end;
                 continue;
             }
 
-            int taken = isJump ? blockAt[end + instruction.JumpOffset] : None;
-            int next = IsUnconditional(instruction) ? None : blockAt[end];
+            bool isDecided = facts.DecidedJumps.TryGetValue(slot, out bool isTaken);
+            int taken = isJump && (isTaken || !isDecided) ? blockAt[end + instruction.JumpOffset] : None;
+            int next = IsUnconditional(instruction) || (isDecided && isTaken) ? None : blockAt[end];
             // A conditional jump to the next slot decides nothing.
             return new BpfBlock(first, end, taken == next ? None : taken, next);
         }

@@ -125,8 +125,16 @@ internal sealed partial class FunctionLifter
         }
 
         if (!EndsBlock())
-            _builder.Jump(_blocks[block.Next]);
+            LeaveBlock(block);
         _variables.Leave(_builder.Block!);
+    }
+
+    private void LeaveBlock(BpfBlock block)
+    {
+        if (block.Next >= 0)
+            _builder.Jump(_blocks[block.Next]);
+        else
+            _builder.Unreachable();
     }
 
     private bool EndsBlock() => _builder.Block!.Instructions is [.., { IsTerminator: true }];

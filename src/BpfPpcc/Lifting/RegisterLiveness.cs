@@ -54,6 +54,8 @@ internal static class RegisterLiveness
         int reads = 0, writes = 0;
         for (int slot = block.First; slot < block.End; slot += ControlFlow.Length(function.Instructions[slot]))
         {
+            if (IsDecided(function, slot, block))
+                continue;
             (int instructionReads, int instructionWrites) = Effects(function, slot, localArguments);
             reads |= instructionReads & ~writes;
             writes |= instructionWrites;
@@ -61,6 +63,10 @@ internal static class RegisterLiveness
 
         return (reads, writes);
     }
+
+    /// <summary>A jump that goes one way only, so that its operands do not matter.</summary>
+    private static bool IsDecided(BpfFunction function, int slot, BpfBlock block) =>
+        (block.Taken < 0 || block.Next < 0) && ControlFlow.IsJump(function.Instructions[slot]);
 
     private static (int Reads, int Writes) Effects(BpfFunction function, int slot, int[] localArguments)
     {

@@ -50,12 +50,12 @@ internal sealed class StackSlots
         {
             switch (reference.Use)
             {
-                case StackUse.Access when reference.Low == reference.High:
+                case StackUse.Access when reference.Low == reference.High && IrRules.IsMemoryAccess(reference.User.Opcode):
                     _accesses.Add(reference.User);
                     _offsets.Add(reference.Low);
                     break;
                 case StackUse.Access:
-                    _reserved.Add((reference.Low, reference.High + Bytes(reference.User)));
+                    _reserved.Add((reference.Low, reference.High + reference.Bytes));
                     break;
                 case StackUse.Object:
                     _reachableFrom = Math.Min(_reachableFrom, reference.Low);

@@ -28,8 +28,17 @@ public sealed class VerifiedModule
 /// <summary>What verification learned of one function, by slot index. Only facts that hold on every path (never walk-time ranges).</summary>
 public sealed class ProgramFacts
 {
-    /// <summary>False for slots that no path of the function's control flow reaches; also for the second slot of LD_IMM64.</summary>
+    /// <summary>
+    /// False for slots that no path of the function's control flow reaches, or none of a program that was accepted; also for the second slot
+    /// of LD_IMM64.
+    /// </summary>
     public required ImmutableArray<bool> IsReachable { get; init; }
+
+    /// <summary>
+    /// The conditional jumps that go one way in every run, by slot: true where they are always taken. Empty where nothing was proved of the
+    /// function.
+    /// </summary>
+    public ImmutableDictionary<int, bool> DecidedJumps { get; init; } = ImmutableDictionary<int, bool>.Empty;
 
     /// <summary>
     /// For loads of a packet-pointer field from a context pointer: slot -> byte offset of the native 64-bit field that the load reads
@@ -42,4 +51,20 @@ public sealed class ProgramFacts
     /// externs). Empty with --no-verify.
     /// </summary>
     public ImmutableHashSet<int> ProbeLoads { get; init; } = [];
+
+    /// <summary>
+    /// By slot: what calls access of the stack through their arguments. Such a call accesses nothing else of it and keeps no address; of other
+    /// calls nothing is known.
+    /// </summary>
+    public ImmutableDictionary<int, ImmutableArray<ArgumentAccess>> CallAccesses { get; init; } =
+        ImmutableDictionary<int, ImmutableArray<ArgumentAccess>>.Empty;
+
+    /// <summary>Bytes of its stack frame that the function and what it hands its addresses to access at most; 0 if nothing was proved.</summary>
+    public int StackDepth { get; init; }
 }
+
+/// <summary>What a call accesses through an argument.</summary>
+/// <param name="Register">1 to 5.</param>
+/// <param name="Bytes">At most so many, from the address on.</param>
+/// <param name="IsWritten">They may have changed afterwards.</param>
+public readonly record struct ArgumentAccess(int Register, int Bytes, bool IsWritten);

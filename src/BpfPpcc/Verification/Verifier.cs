@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using BpfPpcc.Bpf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Loading;
+using BpfPpcc.Verification.Facts;
 using BpfPpcc.Verification.Walk;
 
 namespace BpfPpcc.Verification;
@@ -138,28 +139,15 @@ public static class Verifier
         var facts = ImmutableArray.CreateBuilder<ProgramFacts>(reachable.Length);
         for (int i = 0; i < reachable.Length; i++)
         {
-            facts.Add(new ProgramFacts
+            var known = new ProgramFacts
             {
                 IsReachable = ImmutableArray.Create(reachable[i]),
                 ContextLoads = contextLoads[i] ?? ImmutableDictionary<int, int>.Empty,
-                ProbeLoads = walk is null ? [] : ProbeLoads(walk, module.Functions[i]),
-            });
+            };
+            facts.Add(walk is null ? known : ProvedFacts.Add(known, walk, module.Functions[i]));
         }
 
         return facts.MoveToImmutable();
-    }
-
-    private static ImmutableHashSet<int> ProbeLoads(ModuleWalk walk, BpfFunction function)
-    {
-        var slots = ImmutableHashSet.CreateBuilder<int>();
-        int start = walk.Image.Starts[function.Index];
-        for (int slot = 0; slot < function.Instructions.Length; slot++)
-        {
-            if (walk.Facts.MayFault[start + slot])
-                slots.Add(slot);
-        }
-
-        return slots.ToImmutable();
     }
 }
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.Text;
 using BpfPpcc.Ir;
 using BpfPpcc.Symbols;
 
@@ -241,7 +242,23 @@ public sealed class IrInterpreter
             return Extern(symbol, arguments, _memory);
         if (symbol.Index == 1 && Lookup(call, arguments) is { } element)
             return element;
-        return Note(symbol.Name, arguments);
+        return call.Accesses.IsDefault ? Note(symbol.Name, arguments) : Access(symbol.Name, call, arguments);
+    }
+
+    /// <summary>A call of which it is known what it accesses sees these bytes, and changes them if it may.</summary>
+    private ulong Access(string name, IrInstruction call, ulong[] arguments)
+    {
+        var text = new StringBuilder(name).AppendJoin(',', arguments);
+        foreach (IrArgumentAccess access in call.Accesses)
+            text.Append(' ').Append(Convert.ToHexStringLower(_memory.From(arguments[access.Operand])[..access.Bytes]));
+        ulong hash = Note(text.ToString(), []);
+        foreach (IrArgumentAccess access in call.Accesses)
+        {
+            for (int i = 0; i < access.Bytes && access.IsWritten; i++)
+                _memory.Store(arguments[access.Operand] + (ulong)i, 8, hash >> (8 * (i & 7)) ^ (ulong)i);
+        }
+
+        return hash;
     }
 
     /// <summary>map_lookup_elem on an array is no event: it may be compiled inline.</summary>

@@ -11,13 +11,19 @@ namespace BpfPpcc.Tests.Ir;
 /// <summary>From assembly text to SSA form, for the tests of lifting and of the passes.</summary>
 internal static class IrText
 {
-    /// <summary>Verified, as the pipeline would with --no-verify. Fails if there is anything to complain about.</summary>
-    public static VerifiedModule Verify(string text) => Verify(BpfAssembler.Assemble(text));
+    private const string Directive = "// verify";
 
-    public static VerifiedModule Verify(BpfModule module)
+    /// <summary>
+    /// Verified, as the pipeline would with --no-verify, or with all proofs if there is a line "// verify". Fails if there is anything to
+    /// complain about.
+    /// </summary>
+    public static VerifiedModule Verify(string text) =>
+        Verify(BpfAssembler.Assemble(text), text.Contains(Directive + "\n", StringComparison.Ordinal));
+
+    public static VerifiedModule Verify(BpfModule module, bool isProved = false)
     {
         var diagnostics = new DiagnosticBag();
-        VerifiedModule? verified = Verifier.Verify(module, new VerifierOptions { NoVerify = true }, diagnostics);
+        VerifiedModule? verified = Verifier.Verify(module, new VerifierOptions { NoVerify = !isProved }, diagnostics);
         Assert.True(verified != null, string.Join('\n', diagnostics.Diagnostics.Select(static diagnostic => diagnostic.Message)));
         return verified;
     }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using BpfPpcc.Ir;
 using BpfPpcc.Tests.Ir;
@@ -31,6 +32,7 @@ public sealed class RandomProgramTests
         string text = RandomProgram.Generate(seed);
         VerifiedModule verified = IrText.Verify(text);
         IrModule module = IrText.Lift(verified);
+        BoundAccesses(module, new Random(seed));
         string before = IrPrinter.Print(module);
         IrOutcome?[] expected = [.. Enumerable.Range(0, Inputs).Select(input => Run(module, seed, input, 0))];
         OptimizedModule.Run(module, (changed, pass) =>
@@ -47,6 +49,25 @@ public sealed class RandomProgramTests
             before = IrPrinter.Print(changed);
         });
         return expected.Count(static outcome => outcome != null);
+    }
+
+    /// <summary>Lets most calls access no more than a part of the stack from the addresses on that they get, as verification may say.</summary>
+    private static void BoundAccesses(IrModule module, Random random)
+    {
+        foreach (IrInstruction call in module.Functions.SelectMany(static function => function.Blocks).SelectMany(static block => block.Instructions))
+        {
+            bool takesAddresses = call.Opcode == IrOpcode.CallExtern && call.Operands.Any(static operand => operand.Opcode == IrOpcode.StackAddress);
+            if (!takesAddresses || random.Next(4) == 0)
+                continue;
+            var accesses = ImmutableArray.CreateBuilder<IrArgumentAccess>();
+            for (int i = 0; i < call.Operands.Length; i++)
+            {
+                if (call.Operands[i] is { Opcode: IrOpcode.StackAddress, Immediate: < 0 } address)
+                    accesses.Add(new IrArgumentAccess(i, (int)Math.Min(-address.Immediate, random.Next(4, 25)), random.Next(2) == 0));
+            }
+
+            call.Accesses = accesses.ToImmutable();
+        }
     }
 
     private static IrOutcome? Run(IrModule module, int seed, int input, int garbage)

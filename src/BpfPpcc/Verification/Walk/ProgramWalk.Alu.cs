@@ -101,6 +101,8 @@ internal sealed partial class ProgramWalk
             result = ScalarBounds.ToLittleEndian(instruction.Imm, bounds, _module.IsBigEndian);
         else
             result = ScalarBounds.ToBigEndian(instruction.Imm, bounds, _module.IsBigEndian);
+        if (_options.KnowsLittleOfArithmetic)
+            result = ScalarBounds.Unknown;
         Registers[instruction.Dst] = NewScalar(result, operand.IsScalar ? operand.Value : null);
         return true;
     }
@@ -133,6 +135,8 @@ internal sealed partial class ProgramWalk
         ScalarBounds result = ShiftsTooFar(instruction.AluCode, src.Bounds, is64 ? 64 : 32) ? is64 ? ScalarBounds.Unknown : ScalarBounds.U32
             : is64 ? ScalarBounds.Alu64(instruction.AluCode, dst.Bounds, src.Bounds, isSigned)
             : ScalarBounds.Alu32(instruction.AluCode, dst.Bounds, src.Bounds, isSigned);
+        if (_options.KnowsLittleOfArithmetic && IsLittleKnown(instruction, src.Bounds, is64))
+            result = ScalarBounds.Unknown;
         RegisterState computed = NewScalar(result, dst.Value, instruction.Source == BpfSource.X ? src.Value : null);
         bool keepsLink = is64 && instruction.AluCode == BpfAluCode.ADD && dst.Id != 0 && !dst.IsLinkedByOffset && src.Bounds.IsConstant
             && src.Bounds.ConstantValue <= int.MaxValue && instruction.Source == BpfSource.K;
@@ -142,6 +146,14 @@ internal sealed partial class ProgramWalk
     /// <summary>RFC 9669 masks the count of a shift, but who shifts so far means something else: as in Linux, nothing is known of the result.</summary>
     private static bool ShiftsTooFar(BpfAluCode code, in ScalarBounds count, int width) =>
         code is BpfAluCode.LSH or BpfAluCode.RSH or BpfAluCode.ARSH && count.UMax >= (ulong)width;
+
+    private static bool IsLittleKnown(BpfInstruction instruction, in ScalarBounds second, bool is64) => instruction.AluCode switch
+    {
+        BpfAluCode.DIV or BpfAluCode.MOD => true,
+        BpfAluCode.LSH or BpfAluCode.RSH or BpfAluCode.ARSH => !second.IsConstant || second.ConstantValue >= (is64 ? 64UL : 32UL),
+        BpfAluCode.ADD or BpfAluCode.SUB or BpfAluCode.MUL or BpfAluCode.OR or BpfAluCode.AND or BpfAluCode.NEG or BpfAluCode.XOR
+            or BpfAluCode.MOV or BpfAluCode.END => false,
+    };
 
     private bool StepTwoPointers(BpfInstruction instruction)
     {

@@ -17,7 +17,16 @@ internal sealed partial class ProgramWalk
                 "say how large it is (--ctx-size N), give the function a parameter of a struct pointer type and compile with -g, or put it into a section that names its type");
         }
 
+        if (address.Offset != 0)
+        {
+            return Fail(
+                DiagnosticId.ContextAccess, $"the context is accessed through a pointer {address.Offset} bytes away from its start",
+                "access its fields by their names, through the pointer that the program was given");
+        }
+
         ContextLayout layout = ContextLayouts.Of(ProgramKind);
+        if (layout.Form == ContextForm.WritableMemory && offset % size != 0)
+            return FailContext(layout, offset, size, kind == AccessKind.Write);
         if (layout.Form == ContextForm.WritableMemory)
             return CheckRegion(register, address, offset, size, layout.Size, false, "the context");
         if (!address.Bounds.IsConstant || address.Bounds.UMin != 0)

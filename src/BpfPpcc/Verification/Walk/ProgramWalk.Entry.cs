@@ -120,6 +120,7 @@ internal sealed partial class ProgramWalk
                 return false;
         }
 
+        NoteGlobalCall(parameters);
         return true;
     }
 

@@ -27,6 +27,7 @@ internal sealed partial class ProgramWalk
 
         if (!CheckMapCompatible(helper, arguments))
             return false;
+        NoteHelperCall(helper);
         if (!WriteRawMemory(arguments) || !ReleaseArgument(arguments) || !CallSpecial(helper, arguments))
             return false;
         if (helper.ChangesPacket)

@@ -105,7 +105,7 @@ internal sealed partial class ProgramWalk
             return;
         int range = pointer.Offset + (isStrict ? 1 : 0);
         state.Rewrite((pointer.Kind, pointer.Id, range), static (register, argument) =>
-            register.Kind == argument.Kind && register.Id == argument.Id && register.Range >= 0 && register.Range < argument.range
+            register.Kind == argument.Kind && register.Id == argument.Id && register.Range < argument.range
                 ? register with { Range = argument.range }
                 : register);
     }

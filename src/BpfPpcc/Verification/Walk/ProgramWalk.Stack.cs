@@ -304,8 +304,6 @@ internal sealed partial class ProgramWalk
     {
         long start = address.Bounds.SMin + offset, end = address.Bounds.SMax + offset + size;
         bool keepsZero = stored.IsZero;
-        if (stored.IsPointer && size != 8)
-            return Fail(DiagnosticId.StackAccess, $"a pointer is stored on the stack in {size} bytes", "store pointers as a whole, in 8 bytes");
         for (int index = SlotOf(start); index >= SlotOf(end - 1); index--)
         {
             if (!DestroySpecial(frame, index))

@@ -82,6 +82,7 @@ internal sealed partial class ProgramWalk
             }
 
             _log?.Instruction(_image, _slot, _state);
+            _options.Observer?.Invoke(_slot, _state);
             _facts.Reached[_slot] = true;
             if (!Step())
                 return false;

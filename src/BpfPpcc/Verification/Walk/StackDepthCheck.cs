@@ -70,7 +70,7 @@ internal static class StackDepthCheck
         return null;
     }
 
-    private static int Rounded(int bytes) => Math.Max(Granularity, (bytes + Granularity - 1) / Granularity * Granularity);
+    private static int Rounded(int bytes) => (bytes + Granularity - 1) / Granularity * Granularity;
 
     private static ImmutableArray<WalkNote> Notes(CodeImage image, ImmutableList<int> chain, WalkFacts facts) =>
         [.. chain.Select(function => new WalkNote(image.Starts[function], $"{image.Module.Functions[function].Name} uses {Text(Rounded(facts.StackDepth[function]))} bytes"))];

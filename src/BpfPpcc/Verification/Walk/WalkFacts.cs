@@ -18,6 +18,9 @@ internal sealed class WalkFacts(CodeImage image)
     /// <summary>Loads that Linux lets fault, because their pointer is not known to be valid.</summary>
     public bool[] MayFault { get; } = new bool[image.Code.Length];
 
+    /// <summary>What helpers and global functions access through their arguments.</summary>
+    public CallAccesses Calls { get; } = new(image.Code.Length);
+
     /// <summary>Bytes of stack, by function.</summary>
     public int[] StackDepth { get; } = new int[image.Module.Functions.Length];
 
@@ -38,10 +41,16 @@ internal sealed class WalkFacts(CodeImage image)
             MayFault[slot] |= other.MayFault[slot];
         }
 
+        Calls.Merge(other.Calls);
         for (int function = 0; function < StackDepth.Length; function++)
             StackDepth[function] = Math.Max(StackDepth[function], other.StackDepth[function]);
     }
 
+    /// <summary>
+    /// An access of <paramref name="address"/>. Linux guards those of kernel objects that it does not know to be alive, and of its own
+    /// objects that may be gone (convert_ctx_accesses).
+    /// </summary>
     public void Note(int slot, RegisterState address) =>
-        MayFault[slot] |= address.Kind == RegisterKind.BtfObject && !address.Has(PointerFlags.Allocated);
+        MayFault[slot] |= address.Kind == RegisterKind.BtfObject
+            && ((address.Flags & (PointerFlags.Allocated | PointerFlags.Trusted | PointerFlags.Rcu)) == 0 || address.Has(PointerFlags.Untrusted));
 }
