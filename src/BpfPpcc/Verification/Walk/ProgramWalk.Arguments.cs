@@ -185,7 +185,7 @@ internal sealed partial class ProgramWalk
                 if (!value.Bounds.IsConstant)
                     return Fail(DiagnosticId.SizeArgument, $"argument {register} of {arguments.Name} is a size that must be a constant; it is {DescribeRange(value.Bounds)}", null);
                 MarkPrecise(value);
-                arguments.AllocatedSize = value.Bounds.SMin;
+                arguments.AllocatedSize = (uint)value.Bounds.ConstantValue;
                 return true;
             case ArgumentKind.PERCPU_BTF_ID:
                 arguments.ResultBtf = value.Btf;

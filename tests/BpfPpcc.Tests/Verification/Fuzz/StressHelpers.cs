@@ -67,7 +67,7 @@ internal sealed class StressHelpers
                 return Result(Delete(MapAt(r[0]), r[1]));
             case 5 or 7 or 118 or 125 or 14 or 15 or 35 or 46 or 34 or 50 or 42:
                 HasGuessed = true;
-                return _random.Value64();
+                return _random.Chance(30) ? 0 : _random.Value64();
             case 8:
                 HasGuessed = true;
                 return (ulong)_random.Next(8);
@@ -260,7 +260,8 @@ internal sealed class StressHelpers
     private byte[] Bytes(int size)
     {
         var bytes = new byte[size];
-        for (int i = 0; i < size; i++)
+        bool isQuiet = _random.Chance(30);
+        for (int i = 0; i < size && !isQuiet; i++)
             bytes[i] = (byte)_random.Pick(0, _random.Next(256), _random.Next(256));
         return bytes;
     }

@@ -25,15 +25,22 @@ internal sealed class StressMachine
     private readonly MemoryRegion _context;
     private readonly StressHelpers _helpers;
 
+    /// <summary>What nobody wrote is zero.</summary>
+    private readonly bool _isQuiet;
+
     /// <param name="contextLoads">By slot of the code: the native field that the load reads instead.</param>
-    /// <param name="isFresh">Maps are empty and the packet is the program's own, as in the kernel's test run; else both are random.</param>
+    /// <param name="isFresh">
+    /// Maps are empty and the packet is the program's own, as in the kernel's test run; else both are random. The stack may not be read before
+    /// it is written, which else is allowed.
+    /// </param>
     public StressMachine(StressProgram program, ImmutableDictionary<int, int> contextLoads, ulong seed, bool isFresh)
     {
         _program = program;
         _contextLoads = contextLoads;
         _random = new Prng(seed);
         uint slide = (uint)_random.Next64();
-        _memory = new InterpreterMemory(slide: slide == 0 ? 1 : slide) { StackContents = Bytes };
+        _isQuiet = isFresh && _random.Coin();
+        _memory = new InterpreterMemory(slide: slide == 0 ? 1 : slide) { StackContents = isFresh ? null : Bytes };
         byte[] packet = isFresh ? program.PacketOfRun() : program.Input.Length != 0 && _random.Coin() ? [.. program.Input] : Bytes(_random.Pick(0, 1, 7, 14, 20, 34, 60, 100));
         _context = _memory.Add("context", ContextBytes(packet));
         _helpers = new StressHelpers(_memory, _context, program.Type, packet, _random, isFresh);
@@ -63,7 +70,8 @@ internal sealed class StressMachine
         try
         {
             ulong result = interpreter.Run(0, _context.Address);
-            return new StressOutcome(result, _helpers.Packet, null, null);
+            byte[] left = _program.Type == BpfProgramType.SYSCALL ? _context.Bytes[.._program.Input.Length] : _helpers.Packet;
+            return new StressOutcome(result, left, null, null);
         }
         catch (BpfFaultException fault)
         {
@@ -150,7 +158,7 @@ internal sealed class StressMachine
     private byte[] Bytes(int size)
     {
         var bytes = new byte[size];
-        for (int i = 0; i < size; i++)
+        for (int i = 0; i < size && !_isQuiet; i++)
             bytes[i] = _random.Chance(25) ? (byte)0 : (byte)_random.Next(256);
         return bytes;
     }

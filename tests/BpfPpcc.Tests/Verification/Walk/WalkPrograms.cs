@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using BpfPpcc.Bpf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Loading;
 using BpfPpcc.Tests.Assembler;
@@ -22,7 +21,7 @@ namespace BpfPpcc.Tests.Verification.Walk;
 internal sealed record WalkProgram(string File, string Name, DiagnosticId? Error, int? Instruction, string Text)
 {
     private const string Lookup =
-        "*(u32 *)(r10 - 4) = 0\nr2 = r10\nr2 += -4\nr1 = map {0}\ncall map_lookup_elem\n";
+        "*(u32 *)(r10 - 4) = 0\nr2 = r10\nr2 += -4\nr1 = map MAP\ncall map_lookup_elem\n";
 
     private const string Socket =
         "r2 = r10\nr2 += -48\n*(u64 *)(r10 - 48) = 0\n*(u64 *)(r10 - 40) = 0\n*(u64 *)(r10 - 32) = 0\n*(u64 *)(r10 - 24) = 0\n"
@@ -74,7 +73,7 @@ internal sealed record WalkProgram(string File, string Name, DiagnosticId? Error
         foreach (string line in lines)
         {
             if (line.StartsWith("@lookup ", StringComparison.Ordinal))
-                text.Add(string.Format(CultureInfo.InvariantCulture, Lookup, line["@lookup ".Length..]));
+                text.Add(Lookup.Replace("MAP", line["@lookup ".Length..], StringComparison.Ordinal));
             else
                 text.Add(line == "@socket" ? Socket : line);
         }
