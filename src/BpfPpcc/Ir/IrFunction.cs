@@ -37,9 +37,9 @@ public sealed class IrInstruction
     public bool IsNotZero { get; set; }
 
     /// <summary>
-    /// For calls: what they access of the BPF stack, always through their arguments; no address is kept. Default: anything that they can reach.
+    /// For what accesses memory, and calls: all that it accesses of the function's BPF stack; calls keep no address then. Default: unknown.
     /// </summary>
-    public ImmutableArray<IrArgumentAccess> Accesses { get; set; }
+    public ImmutableArray<IrStackAccess> StackAccesses { get; set; }
 
     public long Immediate { get; set; }
 
@@ -76,10 +76,9 @@ public sealed class IrInstruction
     public bool IsTerminator => Opcode is IrOpcode.Jump or IrOpcode.Branch or IrOpcode.Return or IrOpcode.Unreachable;
 }
 
-/// <summary>What a call accesses of the BPF stack through an operand that is an address.</summary>
-/// <param name="Bytes">At most so many, from the address on.</param>
+/// <summary>Bytes of the BPF stack in [Low, High), counted from r10.</summary>
 /// <param name="IsWritten">They may have changed afterwards.</param>
-public readonly record struct IrArgumentAccess(int Operand, int Bytes, bool IsWritten);
+public readonly record struct IrStackAccess(int Low, int High, bool IsWritten);
 
 /// <summary>A basic block: phis first, then straight code, then one terminator.</summary>
 public sealed class IrBlock
@@ -143,6 +142,12 @@ public sealed class IrFunction
 
     /// <summary>Data in memory is big-endian.</summary>
     public required bool IsBigEndian { get; init; }
+
+    /// <summary>
+    /// <see cref="IrInstruction.StackAccesses"/> tells of all accesses, so that it does not matter where addresses of the stack go. What has none
+    /// all the same may access anything.
+    /// </summary>
+    public bool KnowsStackAccesses { get; init; }
 
     /// <summary>Bytes of BPF stack that the code may touch, a multiple of 8; more than 512 only if unverified code names more.</summary>
     public int StackSize { get; set; }

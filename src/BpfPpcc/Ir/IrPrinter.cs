@@ -100,12 +100,14 @@ public sealed class IrPrinter
             case IrOpcode.Load or IrOpcode.Store or IrOpcode.AtomicReadModifyWrite or IrOpcode.AtomicCompareExchange:
                 Address(instruction);
                 Operands(instruction, 1, ", ");
+                if (instruction.Operands[0].Opcode != IrOpcode.StackAddress)
+                    StackAccesses(instruction);
                 break;
             case IrOpcode.CallExtern or IrOpcode.CallLocal:
                 _text.Append(' ').Append(_symbols[instruction.Symbol].Name).Append('(');
                 Operands(instruction, 0, "");
                 _text.Append(')');
-                Accesses(instruction);
+                StackAccesses(instruction);
                 break;
             case IrOpcode.CallIndirect:
                 _text.Append(" [");
@@ -137,16 +139,13 @@ public sealed class IrPrinter
         }
     }
 
-    /// <summary>" reads [operand, bytes], writes ..." for calls of which that is known; "accesses nothing" is not printed.</summary>
-    private void Accesses(IrInstruction call)
+    /// <summary>" reads -16..-8 writes ...": what is known of accesses to the stack that the operands do not tell.</summary>
+    private void StackAccesses(IrInstruction instruction)
     {
-        if (call.Accesses.IsDefaultOrEmpty)
+        if (instruction.StackAccesses.IsDefaultOrEmpty)
             return;
-        foreach (IrArgumentAccess access in call.Accesses)
-        {
-            _text.Append(CultureInfo.InvariantCulture, $" {(access.IsWritten ? "writes" : "reads")} {access.Bytes} at ");
-            Operand(call.Operands[access.Operand]);
-        }
+        foreach (IrStackAccess access in instruction.StackAccesses)
+            _text.Append(CultureInfo.InvariantCulture, $" {(access.IsWritten ? "writes" : "reads")} {access.Low}..{access.High}");
     }
 
     private void Address(IrInstruction access)

@@ -38,31 +38,27 @@ public sealed class StackReferences
     private const ulong LargestIndex = 1 << 20;
 
     private readonly SymbolTable _symbols;
+    private readonly bool _knowsAccesses;
     private readonly bool _hasFunctionPointers;
     private readonly Dictionary<IrInstruction, (long Low, long High)> _computed = [];
     private readonly List<StackReference> _references = [];
 
-    private StackReferences(SymbolTable symbols)
+    private StackReferences(SymbolTable symbols, bool knowsAccesses)
     {
         _symbols = symbols;
+        _knowsAccesses = knowsAccesses;
         _hasFunctionPointers = HasFunctionPointers(symbols);
     }
 
-    /// <summary>In the order of the blocks and their instructions.</summary>
+    /// <summary>In the order of the blocks and their instructions; what does nothing to the stack is left out.</summary>
     public static List<StackReference> Find(IrFunction function, SymbolTable symbols)
     {
-        var references = new StackReferences(symbols);
+        var references = new StackReferences(symbols, function.KnowsStackAccesses);
         references.FindComputed(function);
         foreach (IrBlock block in function.Blocks)
         {
             foreach (IrInstruction instruction in block.Instructions)
-            {
-                for (int i = 0; i < instruction.Operands.Length; i++)
-                {
-                    if (references.TryRange(instruction.Operands[i], out (long Low, long High) range))
-                        references.Note(instruction, i, range);
-                }
-            }
+                references.Note(instruction);
         }
 
         return references._references;
@@ -108,37 +104,46 @@ public sealed class StackReferences
         return value.Opcode == IrOpcode.StackAddress || (value.Opcode == IrOpcode.Add && _computed.TryGetValue(value, out range));
     }
 
-    private void Note(IrInstruction user, int operand, (long Low, long High) range)
+    private void Note(IrInstruction instruction)
     {
-        StackUse use = UseOf(user, operand);
-        bool isAddress = use == StackUse.Access && IrRules.IsMemoryAccess(user.Opcode);
-        long displacement = isAddress ? user.Immediate : 0;
-        IrArgumentAccess access = isAddress ? new IrArgumentAccess(operand, user.Width / 8, user.Opcode != IrOpcode.Load)
-            : use == StackUse.Access ? AccessOf(user, operand)!.Value : default;
-        _references.Add(new StackReference(
-            user, use, unchecked(range.Low + displacement), unchecked(range.High + displacement), access.Bytes, access.IsWritten));
+        bool isAccess = IrRules.IsMemoryAccess(instruction.Opcode);
+        if (isAccess && TryRange(instruction.Operands[0], out (long Low, long High) range))
+            NoteAccess(instruction, unchecked(range.Low + instruction.Immediate), unchecked(range.High + instruction.Immediate));
+        else if (isAccess || IrRules.IsCall(instruction.Opcode))
+            NoteKnown(instruction, isAccess);
+        if (_knowsAccesses || (IrRules.IsCall(instruction.Opcode) && !instruction.StackAccesses.IsDefault))
+            return;
+        for (int i = isAccess ? 1 : 0; i < instruction.Operands.Length; i++)
+        {
+            if (TryRange(instruction.Operands[i], out range) && UseOf(instruction, i) is not StackUse.None and var use)
+                _references.Add(new StackReference(instruction, use, range.Low, range.High));
+        }
     }
 
-    /// <summary>What a call whose accesses are known accesses through an operand, if anything.</summary>
-    private static IrArgumentAccess? AccessOf(IrInstruction call, int operand)
-    {
-        foreach (IrArgumentAccess access in call.Accesses)
-        {
-            if (access.Operand == operand)
-                return access;
-        }
+    private void NoteAccess(IrInstruction access, long low, long high) =>
+        _references.Add(new StackReference(access, StackUse.Access, low, high, access.Width / 8, access.Opcode != IrOpcode.Load));
 
-        return null;
+    /// <summary>What is known of an access through a pointer that may lead anywhere, or of a call.</summary>
+    private void NoteKnown(IrInstruction instruction, bool isAccess)
+    {
+        if (!instruction.StackAccesses.IsDefault)
+        {
+            foreach (IrStackAccess access in instruction.StackAccesses)
+            {
+                int bytes = isAccess ? instruction.Width / 8 : access.High - access.Low;
+                _references.Add(new StackReference(instruction, StackUse.Access, access.Low, access.High - bytes, bytes, access.IsWritten));
+            }
+        }
+        else if (_knowsAccesses && !(isAccess && instruction.Operands[0].Opcode == IrOpcode.SymbolAddress))
+        {
+            _references.Add(new StackReference(instruction, StackUse.Anywhere, -StackExtent.Full, 0));
+        }
     }
 
     private StackUse UseOf(IrInstruction user, int operand)
     {
-        if (operand == 0 && IrRules.IsMemoryAccess(user.Opcode))
-            return StackUse.Access;
         if (user.Opcode == IrOpcode.Branch || (user.Opcode == IrOpcode.Select && operand < 2) || _computed.ContainsKey(user))
             return StackUse.None;
-        if (!user.Accesses.IsDefault)
-            return AccessOf(user, operand) is null ? StackUse.None : StackUse.Access;
         return user.Opcode == IrOpcode.CallExtern && !(_hasFunctionPointers && MayCallBack(user)) ? StackUse.Object : StackUse.Anywhere;
     }
 

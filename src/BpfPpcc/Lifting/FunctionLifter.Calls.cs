@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using BpfPpcc.Ir;
 using BpfPpcc.Loading;
 using BpfPpcc.Symbols;
-using BpfPpcc.Verification;
 
 namespace BpfPpcc.Lifting;
 
@@ -21,17 +20,9 @@ internal sealed partial class FunctionLifter
             CallKind.Extern => ExternCall(call.Extern!, arguments),
             CallKind.Indirect => _builder.CallIndirect([Read(_function.Instructions[slot].Dst), .. arguments]),
         };
-        if (IrRules.IsCall(result.Opcode))
-            result.Accesses = Accesses(slot, arguments.Length);
         ClobberArguments();
         Write(0, result);
     }
-
-    /// <summary>What verification knows of the call's accesses; default if nothing.</summary>
-    private ImmutableArray<IrArgumentAccess> Accesses(int slot, int arguments) =>
-        _facts.CallAccesses.TryGetValue(slot, out ImmutableArray<ArgumentAccess> accesses)
-            ? [.. accesses.Where(access => access.Register <= arguments).Select(static access => new IrArgumentAccess(access.Register - 1, access.Bytes, access.IsWritten))]
-            : default;
 
     /// <summary>The values of the registers, r1 first; those in between that are not read stay undefined.</summary>
     private IrInstruction[] Arguments(int registers)

@@ -1,8 +1,10 @@
+using System.Collections.Immutable;
 using BpfPpcc.Bpf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Ir;
 using BpfPpcc.Loading;
 using BpfPpcc.Symbols;
+using BpfPpcc.Verification;
 
 namespace BpfPpcc.Lifting;
 
@@ -17,9 +19,42 @@ internal sealed partial class FunctionLifter
         IrInstruction value;
         if (_facts.ContextLoads.TryGetValue(slot, out int nativeOffset))
             value = _builder.Load(64, Read(instruction.Src), nativeOffset);
+        else if (_facts.ProbeLoads.Contains(slot))
+            value = ProbeLoad(instruction, address, offset);
         else
             value = _builder.Load(Bits(instruction), address, offset, isSigned: instruction.Mode == BpfMode.MEMSX);
         Write(instruction.Dst, value);
+    }
+
+    /// <summary>
+    /// A load through a pointer to a kernel object that need not be there: a function of the runtime copies the value, or zeros, to a place below
+    /// the function's own stack.
+    /// </summary>
+    private IrInstruction ProbeLoad(BpfInstruction instruction, IrInstruction address, long offset)
+    {
+        int bytes = instruction.MemoryBytes;
+        int place = -((_facts.StackDepth + 7) & ~7) - 8;
+        SymbolId helper = _context.Symbols.Intern(SymbolKind.ExternFunction, "bpf_helper_probe_load");
+        IrInstruction source = offset == 0 ? address : _builder.Binary(IrOpcode.Add, 64, address, _builder.Constant(offset));
+        IrInstruction copy = _builder.CallExtern(helper, [_builder.Leaves.StackAddress(place), _builder.Constant(bytes), source]);
+        copy.StackAccesses = [new IrStackAccess(place, place + bytes, IsWritten: true)];
+        return _builder.Load(Bits(instruction), _builder.Leaves.StackAddress(0), place, isSigned: instruction.Mode == BpfMode.MEMSX);
+    }
+
+    /// <summary>
+    /// What verification knows of the accesses of a slot's instruction goes to the last that was made for it and accesses memory: of more than one
+    /// only the last is the program's own.
+    /// </summary>
+    private void NoteStackAccesses(int slot)
+    {
+        if (_facts.StackAccesses is not { } accesses || _builder.Block!.Instructions is not [.., var last])
+            return;
+        bool isAccess = IrRules.IsMemoryAccess(last.Opcode) && last.Operands[0].Opcode != IrOpcode.StackAddress;
+        if (last.Position != slot || !last.StackAccesses.IsDefault || !(isAccess || IrRules.IsCall(last.Opcode)))
+            return;
+        last.StackAccesses = accesses.TryGetValue(slot, out ImmutableArray<StackAccess> known)
+            ? [.. known.Select(static access => new IrStackAccess(access.Low, access.High, access.IsWritten))]
+            : [];
     }
 
     private void Store(BpfInstruction instruction, IrInstruction value)
@@ -115,6 +150,7 @@ internal sealed partial class FunctionLifter
 
         SymbolId helper = _context.Symbols.Intern(SymbolKind.ExternFunction, $"bpf_helper_skb_load_helper_{Bits(instruction)}");
         IrInstruction result = _builder.CallExtern(helper, [Read(ContextOfLegacyLoads), LegacyOffset(instruction)]);
+        result.StackAccesses = [];
         IrBlock next = _lifted.NewBlock();
         _failure ??= FailureBlock();
         IrInstruction zero = _builder.Constant(0);

@@ -60,6 +60,7 @@ internal sealed partial class FunctionLifter
             IsCallableFromC = form.IsCallableFromC && !form.HasFront,
             ReachesTailCall = context.CallGraph.ReachesTailCall[function.Index],
             IsBigEndian = context.Module.IsBigEndian,
+            KnowsStackAccesses = context.Verified.Facts[function.Index].StackAccesses is not null,
         };
         new FunctionLifter(context, function, lifted).LiftBlocks();
         return lifted;
@@ -122,6 +123,7 @@ internal sealed partial class FunctionLifter
         {
             _builder.Position = slot;
             LiftInstruction(_function.Instructions[slot], slot, index);
+            NoteStackAccesses(slot);
         }
 
         if (!EndsBlock())

@@ -161,9 +161,9 @@ public static class DeadStackStores
             merged = default;
             int width = store.Store.Width;
             bool isAbove = other.From == store.To;
-            if (other.Store.Width != width || width == 64 || !(isAbove || other.To == store.From))
-                return false;
             IrInstruction address = store.Store.Operands[0];
+            if (other.Store.Width != width || width == 64 || !(isAbove || other.To == store.From) || address.Opcode != IrOpcode.StackAddress)
+                return false;
             long offset = store.Store.Immediate - (isAbove ? 0 : width / 8);
             ulong mask = ulong.MaxValue >> (64 - width);
             ulong own = (ulong)store.Store.Operands[1].Immediate & mask, others = (ulong)other.Store.Operands[1].Immediate & mask;

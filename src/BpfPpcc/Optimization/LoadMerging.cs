@@ -187,6 +187,8 @@ public static class LoadMerging
         {
             IrInstruction value = _insertions.AddBehind(part.Last, IrOpcode.Load, part.Width, part.Last.Operands[0]);
             value.Immediate = part.Offset;
+            if (part.Last.StackAccesses is { IsDefault: false, IsEmpty: true })
+                value.StackAccesses = [];
             if (part.IsSwapped)
                 value = _insertions.AddBehind(sum, IrOpcode.ByteSwap, part.Width, value);
             return part.Shift == 0 ? value

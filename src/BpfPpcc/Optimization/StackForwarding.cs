@@ -4,7 +4,7 @@ namespace BpfPpcc.Optimization;
 
 /// <summary>
 /// Knows what the bytes of the BPF stack hold: loads take the value that was stored instead, and stores of what is there already go. Calls
-/// change only what verification says that they may (<see cref="IrInstruction.Accesses"/>).
+/// change only what verification says that they may (<see cref="IrInstruction.StackAccesses"/>).
 /// </summary>
 /// <remarks>
 /// Blocks are visited once, each after its predecessors; where a loop comes back nothing is known. Every byte is either a known number or a

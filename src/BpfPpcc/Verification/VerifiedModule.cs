@@ -53,18 +53,18 @@ public sealed class ProgramFacts
     public ImmutableHashSet<int> ProbeLoads { get; init; } = [];
 
     /// <summary>
-    /// By slot: what calls access of the stack through their arguments. Such a call accesses nothing else of it and keeps no address; of other
-    /// calls nothing is known.
+    /// By slot: what the instruction at it, or what it calls, accesses of the function's own stack frame; slots that are not in it access
+    /// nothing. Null where that is not known.
     /// </summary>
-    public ImmutableDictionary<int, ImmutableArray<ArgumentAccess>> CallAccesses { get; init; } =
-        ImmutableDictionary<int, ImmutableArray<ArgumentAccess>>.Empty;
+    public ImmutableDictionary<int, ImmutableArray<StackAccess>>? StackAccesses { get; init; }
 
-    /// <summary>Bytes of its stack frame that the function and what it hands its addresses to access at most; 0 if nothing was proved.</summary>
-    public int StackDepth { get; init; }
+    /// <summary>Bytes of a stack frame (MAX_BPF_STACK).</summary>
+    internal const int LargestStack = 512;
+
+    /// <summary>Bytes of its stack frame that the function and what it hands its addresses to access at most.</summary>
+    public int StackDepth { get; init; } = LargestStack;
 }
 
-/// <summary>What a call accesses through an argument.</summary>
-/// <param name="Register">1 to 5.</param>
-/// <param name="Bytes">At most so many, from the address on.</param>
+/// <summary>Bytes in [Low, High), counted from r10.</summary>
 /// <param name="IsWritten">They may have changed afterwards.</param>
-public readonly record struct ArgumentAccess(int Register, int Bytes, bool IsWritten);
+public readonly record struct StackAccess(int Low, int High, bool IsWritten);

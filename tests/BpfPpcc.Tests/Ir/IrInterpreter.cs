@@ -207,7 +207,7 @@ public sealed class IrInterpreter
                     _memory.Store(Address(), width, Operand(2));
                 return old;
             case IrOpcode.CallExtern:
-                return CallExtern(instruction, [.. instruction.Operands.Select(operand => values[operand.Id])]);
+                return CallExtern(instruction, [.. instruction.Operands.Select(operand => values[operand.Id])], stack);
             case IrOpcode.CallLocal:
                 return Call(_module.FunctionsBySymbol[instruction.Symbol], [.. instruction.Operands.Select(operand => values[operand.Id])]);
             case IrOpcode.CallIndirect:
@@ -235,27 +235,27 @@ public sealed class IrInterpreter
         return old;
     }
 
-    private ulong CallExtern(IrInstruction call, ulong[] arguments)
+    private ulong CallExtern(IrInstruction call, ulong[] arguments, ulong stack)
     {
         Symbol symbol = _module.Symbols[call.Symbol];
         if (Extern != null)
             return Extern(symbol, arguments, _memory);
         if (symbol.Index == 1 && Lookup(call, arguments) is { } element)
             return element;
-        return call.Accesses.IsDefault ? Note(symbol.Name, arguments) : Access(symbol.Name, call, arguments);
+        return call.StackAccesses.IsDefault ? Note(symbol.Name, arguments) : Access(symbol.Name, call, arguments, stack);
     }
 
     /// <summary>A call of which it is known what it accesses sees these bytes, and changes them if it may.</summary>
-    private ulong Access(string name, IrInstruction call, ulong[] arguments)
+    private ulong Access(string name, IrInstruction call, ulong[] arguments, ulong stack)
     {
         var text = new StringBuilder(name).AppendJoin(',', arguments);
-        foreach (IrArgumentAccess access in call.Accesses)
-            text.Append(' ').Append(Convert.ToHexStringLower(_memory.From(arguments[access.Operand])[..access.Bytes]));
+        foreach (IrStackAccess access in call.StackAccesses)
+            text.Append(' ').Append(Convert.ToHexStringLower(_memory.From(stack + (ulong)access.Low)[..(access.High - access.Low)]));
         ulong hash = Note(text.ToString(), []);
-        foreach (IrArgumentAccess access in call.Accesses)
+        foreach (IrStackAccess access in call.StackAccesses)
         {
-            for (int i = 0; i < access.Bytes && access.IsWritten; i++)
-                _memory.Store(arguments[access.Operand] + (ulong)i, 8, hash >> (8 * (i & 7)) ^ (ulong)i);
+            for (int i = access.Low; i < access.High && access.IsWritten; i++)
+                _memory.Store(stack + (ulong)i, 8, hash >> (8 * (i & 7)) ^ (ulong)i);
         }
 
         return hash;

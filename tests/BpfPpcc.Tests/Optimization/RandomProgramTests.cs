@@ -59,14 +59,15 @@ public sealed class RandomProgramTests
             bool takesAddresses = call.Opcode == IrOpcode.CallExtern && call.Operands.Any(static operand => operand.Opcode == IrOpcode.StackAddress);
             if (!takesAddresses || random.Next(4) == 0)
                 continue;
-            var accesses = ImmutableArray.CreateBuilder<IrArgumentAccess>();
-            for (int i = 0; i < call.Operands.Length; i++)
+            var accesses = ImmutableArray.CreateBuilder<IrStackAccess>();
+            foreach (IrInstruction operand in call.Operands)
             {
-                if (call.Operands[i] is { Opcode: IrOpcode.StackAddress, Immediate: < 0 } address)
-                    accesses.Add(new IrArgumentAccess(i, (int)Math.Min(-address.Immediate, random.Next(4, 25)), random.Next(2) == 0));
+                int low = (int)operand.Immediate;
+                if (operand.Opcode == IrOpcode.StackAddress && low < 0)
+                    accesses.Add(new IrStackAccess(low, Math.Min(0, low + random.Next(4, 25)), random.Next(2) == 0));
             }
 
-            call.Accesses = accesses.ToImmutable();
+            call.StackAccesses = accesses.ToImmutable();
         }
     }
 

@@ -22,14 +22,14 @@ internal static class ProvedFacts
         var reachable = ImmutableArray.CreateBuilder<bool>(function.Instructions.Length);
         var decided = ImmutableDictionary.CreateBuilder<int, bool>();
         var probes = ImmutableHashSet.CreateBuilder<int>();
-        var calls = ImmutableDictionary.CreateBuilder<int, ImmutableArray<ArgumentAccess>>();
+        var stack = ImmutableDictionary.CreateBuilder<int, ImmutableArray<StackAccess>>();
         for (int slot = 0; slot < function.Instructions.Length; slot++)
         {
             reachable.Add(known.IsReachable[slot] && walk.Facts.Reached[start + slot]);
             if (walk.Facts.MayFault[start + slot])
                 probes.Add(slot);
-            if (walk.Facts.Calls.At(start + slot) is { } accesses)
-                calls.Add(slot, accesses);
+            if (walk.Facts.Stack.At(start + slot) is { IsEmpty: false } accesses)
+                stack.Add(slot, accesses);
             bool isTaken = walk.Facts.Taken[start + slot];
             if (IsComparison(function.Instructions[slot]) && isTaken != walk.Facts.NotTaken[start + slot])
                 decided.Add(slot, isTaken);
@@ -42,8 +42,8 @@ internal static class ProvedFacts
             DecidedJumps = isClosed ? decided.ToImmutable() : known.DecidedJumps,
             ContextLoads = known.ContextLoads,
             ProbeLoads = probes.ToImmutable(),
-            CallAccesses = isClosed ? calls.ToImmutable() : known.CallAccesses,
-            StackDepth = walk.Facts.StackDepth[function.Index],
+            StackAccesses = isClosed ? stack.ToImmutable() : null,
+            StackDepth = isClosed ? walk.Facts.StackDepth[function.Index] : ProgramFacts.LargestStack,
         };
     }
 

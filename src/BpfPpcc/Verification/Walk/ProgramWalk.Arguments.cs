@@ -291,7 +291,7 @@ internal sealed partial class ProgramWalk
                     return FailReadOnly(register, value);
                 return AccessTracepointBuffer(register, value, value.Offset, (int)Math.Min(size, int.MaxValue));
             case RegisterKind.Stack:
-                _facts.Calls.Note(_slot, register, size, access == AccessKind.Write);
+                NoteStackArgument(register, value, size, access == AccessKind.Write);
                 return CheckHelperStack(register, value, size, access, allowsZero, arguments, isRaw);
             case RegisterKind.BtfObject:
                 RegisterState? loaded = null;

@@ -33,6 +33,7 @@ internal sealed partial class ProgramWalk
                 return false;
         }
 
+        NoteKfuncCall(parameters.Length);
         if (!ReleaseArgument(arguments) || !CallSpecialKfunc(kfunc, arguments))
             return false;
         if (_pathEnds)

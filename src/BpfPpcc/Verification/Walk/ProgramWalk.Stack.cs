@@ -59,6 +59,7 @@ internal sealed partial class ProgramWalk
         loaded = null;
         if (!CheckStackBounds(address, offset, size))
             return false;
+        NoteStackAccess(address, offset, size, isWritten: false);
         FrameState frame = FrameOf(address);
         if (!address.Bounds.IsConstant)
             return ReadVariableStack(address, offset, size, frame, out loaded);
@@ -239,6 +240,7 @@ internal sealed partial class ProgramWalk
     {
         if (!CheckStackBounds(address, offset, size))
             return false;
+        NoteStackAccess(address, offset, size, isWritten: true);
         FrameState frame = FrameOf(address);
         if (!address.Bounds.IsConstant)
             return WriteVariableStack(address, offset, size, stored, frame);

@@ -18,8 +18,8 @@ internal sealed class WalkFacts(CodeImage image)
     /// <summary>Loads that Linux lets fault, because their pointer is not known to be valid.</summary>
     public bool[] MayFault { get; } = new bool[image.Code.Length];
 
-    /// <summary>What helpers and global functions access through their arguments.</summary>
-    public CallAccesses Calls { get; } = new(image.Code.Length);
+    /// <summary>What is accessed of the stack, by slot of the function whose frame it is.</summary>
+    public StackAccesses Stack { get; } = new(image.Code.Length);
 
     /// <summary>Bytes of stack, by function.</summary>
     public int[] StackDepth { get; } = new int[image.Module.Functions.Length];
@@ -41,7 +41,7 @@ internal sealed class WalkFacts(CodeImage image)
             MayFault[slot] |= other.MayFault[slot];
         }
 
-        Calls.Merge(other.Calls);
+        Stack.Merge(other.Stack);
         for (int function = 0; function < StackDepth.Length; function++)
             StackDepth[function] = Math.Max(StackDepth[function], other.StackDepth[function]);
     }
