@@ -32,7 +32,8 @@ public static class Verifier
         else
         {
             walk = ModuleWalk.Run(module, options, reachable, malformed);
-            if (!ReportVerdicts(module, walk, malformed, diagnostics) || !isSound || !CheckUncalled(module, walk, options, reachable, diagnostics))
+            if (!ReportVerdicts(module, walk, malformed, diagnostics) || !isSound || !CheckUncalled(module, walk, options, reachable, diagnostics)
+                || !DeadCode.CheckCompilable(module, walk, diagnostics))
                 return null;
             module = DeadCode.Neutralise(module, walk);
             module = ProgramTypes.Apply(module, walk.Verdicts, diagnostics);

@@ -57,6 +57,7 @@ internal sealed partial class ProgramWalk
             RegisterKind.BtfObject => $"a pointer to {TypeName(register)}",
             RegisterKind.Function => "the address of a function",
             RegisterKind.Dynptr => "a dynptr",
+            RegisterKind.Arena => "a pointer into an arena",
         };
         return what;
     }

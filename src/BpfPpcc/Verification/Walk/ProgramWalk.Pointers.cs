@@ -82,7 +82,7 @@ internal sealed partial class ProgramWalk
         {
             RegisterKind.Context or RegisterKind.MapValue or RegisterKind.MapKey or RegisterKind.Stack or RegisterKind.PacketMeta
                 or RegisterKind.Packet or RegisterKind.TracepointBuffer or RegisterKind.BtfObject or RegisterKind.Memory or RegisterKind.Buffer
-                or RegisterKind.Function or RegisterKind.Dynptr => true,
+                or RegisterKind.Function or RegisterKind.Dynptr or RegisterKind.Arena => true,
             RegisterKind.FlowKeys => scalar.Bounds.IsConstant,
             RegisterKind.MapPointer => addsZero,
             RegisterKind.NotInit or RegisterKind.Scalar or RegisterKind.PacketEnd or RegisterKind.Socket or RegisterKind.SockCommon
