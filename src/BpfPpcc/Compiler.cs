@@ -1,5 +1,6 @@
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Loading;
+using BpfPpcc.Verification;
 
 namespace BpfPpcc;
 
@@ -8,6 +9,12 @@ namespace BpfPpcc;
 /// <param name="Diagnostics">Everything there is to tell, in the order in which it was found.</param>
 /// <param name="Timings">How long each pass took, in the order of the pipeline.</param>
 public sealed record CompilationResult(byte[]? Output, IReadOnlyList<Diagnostic> Diagnostics, IReadOnlyList<PassTiming> Timings);
+
+/// <summary>What verification says of several objects.</summary>
+/// <param name="Reports">One per object, in their order.</param>
+/// <param name="Diagnostics">Everything there is to tell, in the order in which it was found.</param>
+public sealed record VerificationResult(
+    IReadOnlyList<VerificationReport> Reports, IReadOnlyList<Diagnostic> Diagnostics, IReadOnlyList<PassTiming> Timings);
 
 /// <summary>Time that a pass took over all functions of the object.</summary>
 public readonly record struct PassTiming(string Pass, TimeSpan Elapsed);
@@ -38,6 +45,17 @@ public static class Compiler
         Pipeline pipeline = new(options, diagnostics);
         byte[]? output = pipeline.Run(inputs);
         return new CompilationResult(diagnostics.HasErrors ? null : output, diagnostics.Diagnostics, pipeline.Timings);
+    }
+
+    /// <summary>
+    /// Verifies every object by itself and compiles nothing. An object that cannot be loaded has one record, with the verdict "error".
+    /// </summary>
+    public static VerificationResult Verify(IReadOnlyList<CompilerInput> inputs, CompilerOptions options)
+    {
+        DiagnosticBag diagnostics = new();
+        Pipeline pipeline = new(options, diagnostics);
+        IReadOnlyList<VerificationReport> reports = pipeline.Verify(inputs);
+        return new VerificationResult(reports, diagnostics.Diagnostics, pipeline.Timings);
     }
 
     /// <summary>

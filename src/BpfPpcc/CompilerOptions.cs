@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using BpfPpcc.Ppc64;
+using BpfPpcc.Verification;
 
 namespace BpfPpcc;
 
@@ -20,6 +21,24 @@ public sealed record CompilerOptions
 
     /// <summary>Accept programs that are not proved safe; the output says that it is unverified.</summary>
     public bool NoVerify { get; init; }
+
+    /// <summary>Instructions that verification may walk per program, on all paths together.</summary>
+    public int VerifyBudget { get; init; } = VerifierOptions.DefaultBudget;
+
+    /// <summary>Receives every step of verification, or null.</summary>
+    public TextWriter? VerifyLog { get; init; }
+
+    /// <summary>Refuse reads of the stack where nothing was written.</summary>
+    public bool StrictStack { get; init; }
+
+    /// <summary>Refuse accesses that may be misaligned.</summary>
+    public bool StrictAlignment { get; init; }
+
+    /// <summary>Bytes of context of programs without a kernel program type; null: what their first parameter points to.</summary>
+    public int? ContextSize { get; init; }
+
+    /// <summary>Declarations of the host's own helpers (docs/verification.md), or null.</summary>
+    public NamedFile? Helpers { get; init; }
 
     /// <summary>Use contexts as they are: no redirection of packet-pointer fields.</summary>
     public bool RawContext { get; init; }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using BpfPpcc.Btf;
 using BpfPpcc.Diagnostics;
@@ -27,6 +28,7 @@ namespace BpfPpcc;
 internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostics)
 {
     private readonly PassLog _log = new(options.Dump);
+    private HelperDeclarations _helpers = HelperDeclarations.None;
     private readonly TargetDescription _target = new(IsBigEndian: false, Ppc64Abi.ElfV2, options.Cpu);
 
     /// <summary>All passes, in order.</summary>
@@ -51,24 +53,76 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
     public BpfModule? Load(IReadOnlyList<CompilerInput> inputs, bool isListing = false)
     {
         _log.Enter("load");
-        if (!TryReadTarget(out BtfTypes? target) || !TryReadConfiguration(out KernelConfiguration configuration))
+        if (LoaderOptionsOf(isListing) is not { } loaderOptions)
             return null;
-        var loaderOptions = new LoaderOptions
+        BpfModule? module = inputs.Count == 1
+            ? ObjectLoader.Load(inputs[0].Contents, inputs[0].Name, loaderOptions, diagnostics)
+            : LoadAndLink(inputs, loaderOptions);
+        if (module is not null)
+            module = HostHelpers.Bind(module, _helpers.Numbered);
+        foreach (BpfFunction function in module?.Functions ?? [])
+            _log.Dump(function.Name, () => ModulePrinter.Print(module!, function));
+        return module;
+    }
+
+    /// <summary>Verifies every object by itself: one report per object.</summary>
+    public IReadOnlyList<VerificationReport> Verify(IReadOnlyList<CompilerInput> inputs)
+    {
+        _log.Enter("load");
+        LoaderOptions? loaderOptions = LoaderOptionsOf(isListing: false);
+        List<VerificationReport> reports = [];
+        foreach (CompilerInput input in inputs)
+        {
+            DiagnosticBag own = new();
+            _log.Enter("load");
+            BpfModule? module = loaderOptions is null ? null : ObjectLoader.Load(input.Contents, input.Name, loaderOptions, own);
+            _log.Enter("verify");
+            reports.Add(module is null
+                ? VerificationReport.OfUnloadable(input.Name, own.FirstError ?? diagnostics.FirstError)
+                : Verifier.Report(HostHelpers.Bind(module, _helpers.Numbered), VerifierOptionsOf(), own));
+            diagnostics.AddRange(own);
+        }
+
+        _log.Leave();
+        return reports;
+    }
+
+    /// <summary>Null after an error in one of the files that options name.</summary>
+    private LoaderOptions? LoaderOptionsOf(bool isListing)
+    {
+        if (!TryReadTarget(out BtfTypes? target) || !TryReadConfiguration(out KernelConfiguration configuration) || !TryReadHelpers())
+            return null;
+        return new LoaderOptions
         {
             ExternMaps = options.ExternMaps,
             TargetBtf = target,
             ProgramTypes = options.ProgramTypes,
             Configuration = configuration,
-            WarnOfUnknownTypes = !options.RawContext && !isListing,
+            WarnOfUnknownTypes = !options.RawContext && options.ContextSize is null && !isListing,
             IsListing = isListing,
         };
-        BpfModule? module = inputs.Count == 1
-            ? ObjectLoader.Load(inputs[0].Contents, inputs[0].Name, loaderOptions, diagnostics)
-            : LoadAndLink(inputs, loaderOptions);
-        foreach (BpfFunction function in module?.Functions ?? [])
-            _log.Dump(function.Name, () => ModulePrinter.Print(module!, function));
-        return module;
     }
+
+    private bool TryReadHelpers()
+    {
+        if (options.Helpers is not { } file)
+            return true;
+        HelperDeclarations? read = HelperDeclarations.Read(file.Contents, file.Name, diagnostics);
+        _helpers = read ?? HelperDeclarations.None;
+        return read is not null;
+    }
+
+    private VerifierOptions VerifierOptionsOf() => new()
+    {
+        NoVerify = options.NoVerify,
+        RawContext = options.RawContext,
+        Budget = options.VerifyBudget,
+        Log = options.VerifyLog,
+        StrictStack = options.StrictStack,
+        StrictAlignment = options.StrictAlignment,
+        GenericContextSize = options.ContextSize,
+        Helpers = _helpers,
+    };
 
     private bool TryReadTarget(out BtfTypes? types)
     {
@@ -103,8 +157,7 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
     private VerifiedModule? Verify(BpfModule module)
     {
         _log.Enter("verify");
-        var verifierOptions = new VerifierOptions { NoVerify = options.NoVerify, RawContext = options.RawContext };
-        VerifiedModule? verified = Verifier.Verify(module, verifierOptions, diagnostics);
+        VerifiedModule? verified = Verifier.Verify(module, VerifierOptionsOf(), diagnostics);
         foreach (BpfFunction function in verified is null ? [] : module.Functions)
             _log.Dump(function.Name, () => FactsPrinter.Print(function, verified!.Facts[function.Index]));
         return verified;
@@ -181,6 +234,7 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
             StripBtf = options.StripBtf,
             ToolVersion = Compiler.Version,
             OptionsText = OptionsText(),
+            VerifierLimits = verified.IsVerified ? string.Create(CultureInfo.InvariantCulture, $"insns={options.VerifyBudget}") : "",
         };
         ElfFile? file = ObjectWriter.Write(verified, functions, module.Symbols, objectOptions, _target, diagnostics);
         return file is null ? null : options.EmitAssembly ? Encoding.UTF8.GetBytes(AssemblyWriter.Write(file, _target)) : ElfWriter.Write(file);
@@ -202,6 +256,12 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
             text.Add("--no-verify");
         if (options.RawContext)
             text.Add("--ctx=raw");
+        if (options.StrictStack)
+            text.Add("--strict=stack");
+        if (options.StrictAlignment)
+            text.Add("--strict=alignment");
+        if (options.ContextSize is { } size)
+            text.Add(string.Create(CultureInfo.InvariantCulture, $"--ctx-size={size}"));
         return string.Join(' ', text);
     }
 }

@@ -3,6 +3,7 @@ using BpfPpcc.CommandLine;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Ppc64;
 using BpfPpcc.Runtime;
+using BpfPpcc.Verification;
 
 namespace BpfPpcc;
 
@@ -16,7 +17,7 @@ internal static class Program
         switch (request)
         {
             case CommandLineRequest.Compile compile:
-                return Compile(compile.Arguments);
+                return compile.Arguments.VerifyOnly ? Verify(compile.Arguments) : Compile(compile.Arguments);
             case CommandLineRequest.EmitRuntime runtime:
                 string? problem = RuntimeFiles.WriteTo(runtime.Directory);
                 return problem is null ? ExitCode.Success : Report(DiagnosticId.OutputNotWritable, runtime.Directory, $"cannot write the runtime: {problem}");
@@ -35,31 +36,70 @@ internal static class Program
 
     private static int Compile(CommandLineArguments arguments)
     {
-        string? problem;
         List<CompilerInput> inputs = [];
         foreach (string name in arguments.Inputs)
         {
-            if (ReadInput(name, out problem) is not { } contents)
+            if (ReadInput(name, out string? problem) is not { } contents)
                 return Report(DiagnosticId.InputNotReadable, name, $"cannot read the file: {problem}");
             inputs.Add(new CompilerInput(name, contents));
         }
 
         string outputPath = arguments.Output ?? (arguments.List is null ? DefaultOutput(arguments) : "-");
         CompilerOptions options = Options(arguments, outputPath);
-        if (!TryReadFiles(arguments, ref options))
+        if (!TryReadFiles(arguments, ref options) || !TryOpenLog(arguments, ref options))
             return ExitCode.Failure;
         CompilationResult result = arguments.List is null
             ? Compiler.Compile(inputs, options)
             : Compiler.List(inputs, options, asJson: arguments.List == "json");
-        foreach (Diagnostic diagnostic in result.Diagnostics)
+        CloseLog(options);
+        WriteMessages(arguments, result.Diagnostics, result.Timings);
+        return result.Output is null ? ExitCode.Failure : WriteOutput(outputPath, result.Output);
+    }
+
+    /// <summary>Inputs that cannot be read have a verdict as well, so that the report is complete.</summary>
+    private static int Verify(CommandLineArguments arguments)
+    {
+        CompilerOptions options = Options(arguments, outputPath: "-");
+        if (!TryReadFiles(arguments, ref options) || !TryOpenLog(arguments, ref options))
+            return ExitCode.Failure;
+        List<CompilerInput> inputs = [];
+        Dictionary<int, VerificationReport> unreadable = [];
+        for (int i = 0; i < arguments.Inputs.Length; i++)
+        {
+            string name = arguments.Inputs[i];
+            if (ReadInput(name, out string? problem) is { } contents)
+            {
+                inputs.Add(new CompilerInput(name, contents));
+                continue;
+            }
+
+            Diagnostic error = FileError(DiagnosticId.InputNotReadable, name, $"cannot read the file: {problem}");
+            DiagnosticRenderer.Write(Console.Error, error);
+            unreadable.Add(i, VerificationReport.OfUnloadable(name, error));
+        }
+
+        VerificationResult result = Compiler.Verify(inputs, options);
+        CloseLog(options);
+        WriteMessages(arguments, result.Diagnostics, result.Timings);
+        List<VerificationReport> reports = [.. result.Reports];
+        foreach ((int i, VerificationReport report) in unreadable.OrderBy(static entry => entry.Key))
+            reports.Insert(i, report);
+        int written = arguments.Report is null ? ExitCode.Success : WriteOutput(arguments.Report, VerificationReport.Json(reports));
+        return reports.TrueForAll(static report => report.IsAccepted) ? written : ExitCode.Failure;
+    }
+
+    private static void WriteMessages(CommandLineArguments arguments, IReadOnlyList<Diagnostic> diagnostics, IReadOnlyList<PassTiming> timings)
+    {
+        foreach (Diagnostic diagnostic in diagnostics)
             DiagnosticRenderer.Write(Console.Error, diagnostic);
         if (arguments.TimePasses)
-            WriteTimings(result.Timings);
-        if (result.Output is null)
-            return ExitCode.Failure;
+            WriteTimings(timings);
+    }
 
-        problem = outputPath == "-" ? WriteStandardOutput(result.Output) : OutputFile.Write(outputPath, result.Output);
-        return problem is null ? ExitCode.Success : Report(DiagnosticId.OutputNotWritable, outputPath, $"cannot write the file: {problem}");
+    private static int WriteOutput(string path, byte[] contents)
+    {
+        string? problem = path == "-" ? WriteStandardOutput(contents) : OutputFile.Write(path, contents);
+        return problem is null ? ExitCode.Success : Report(DiagnosticId.OutputNotWritable, path, $"cannot write the file: {problem}");
     }
 
     private static CompilerOptions Options(CommandLineArguments arguments, string outputPath) => new()
@@ -74,6 +114,10 @@ internal static class Program
         OptimizationLevel = arguments.OptimizationLevel,
         EmitAssembly = arguments.EmitAssembly,
         NoVerify = arguments.NoVerify,
+        VerifyBudget = arguments.VerifyBudget ?? VerifierOptions.DefaultBudget,
+        StrictStack = arguments.StrictStack,
+        StrictAlignment = arguments.StrictAlignment,
+        ContextSize = arguments.ContextSize,
         RawContext = arguments.RawContext,
         SymbolPrefix = arguments.SymbolPrefix,
         Renames = arguments.Renames,
@@ -90,8 +134,8 @@ internal static class Program
     private static bool TryReadFiles(CommandLineArguments arguments, ref CompilerOptions options)
     {
         bool ok = TryReadFile(arguments.Btf, out NamedFile? btf) & TryReadFile(arguments.BtfBase, out NamedFile? btfBase)
-            & TryReadFile(arguments.KernelConfig, out NamedFile? kernelConfig);
-        options = options with { TargetBtf = btf, TargetBtfBase = btfBase, KernelConfig = kernelConfig };
+            & TryReadFile(arguments.KernelConfig, out NamedFile? kernelConfig) & TryReadFile(arguments.Helpers, out NamedFile? helpers);
+        options = options with { TargetBtf = btf, TargetBtfBase = btfBase, KernelConfig = kernelConfig, Helpers = helpers };
         return ok;
     }
 
@@ -108,6 +152,31 @@ internal static class Program
 
         file = new NamedFile(path, contents);
         return true;
+    }
+
+    private static bool TryOpenLog(CommandLineArguments arguments, ref CompilerOptions options)
+    {
+        if (arguments.VerifyLog is not { } path)
+            return true;
+        try
+        {
+            options = options with
+            {
+                VerifyLog = path == "-" ? Console.Out : path == CommandLineArguments.StandardError ? Console.Error : new StreamWriter(path),
+            };
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            Report(DiagnosticId.OutputNotWritable, path, $"cannot write the log: {e.Message}");
+            return false;
+        }
+    }
+
+    private static void CloseLog(CompilerOptions options)
+    {
+        if (options.VerifyLog is StreamWriter log)
+            log.Dispose();
     }
 
     /// <summary>The output's name up to its first dot, as a C identifier; "stdin" where there is no name (object-abi.md, Discovery).</summary>
@@ -174,9 +243,12 @@ internal static class Program
 
     private static int Report(DiagnosticId id, string file, string message)
     {
-        DiagnosticRenderer.Write(Console.Error, new Diagnostic(id, DiagnosticSeverity.Error, message, new DiagnosticLocation(file)));
+        DiagnosticRenderer.Write(Console.Error, FileError(id, file, message));
         return ExitCode.Failure;
     }
+
+    private static Diagnostic FileError(DiagnosticId id, string file, string message) =>
+        new(id, DiagnosticSeverity.Error, message, new DiagnosticLocation(file));
 
     private static int UsageError(string error)
     {

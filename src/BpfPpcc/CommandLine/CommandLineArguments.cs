@@ -5,6 +5,9 @@ namespace BpfPpcc.CommandLine;
 /// <summary>What the user asked for, as plain values: the result of reading the command line.</summary>
 public sealed record CommandLineArguments
 {
+    /// <summary>Names standard error where a file is expected.</summary>
+    public const string StandardError = "/dev/stderr";
+
     /// <summary>The BPF objects, at least one; "-" for standard input. Several are linked.</summary>
     public required ImmutableArray<string> Inputs { get; init; }
 
@@ -20,6 +23,30 @@ public sealed record CommandLineArguments
     public bool EmitAssembly { get; init; }
 
     public bool NoVerify { get; init; }
+
+    /// <summary>Verify each input by itself and compile nothing.</summary>
+    public bool VerifyOnly { get; init; }
+
+    /// <summary>File for the verdicts as JSON, "-" for standard output; null for none.</summary>
+    public string? Report { get; init; }
+
+    /// <summary>Instructions that verification may walk per program; null for its own limit.</summary>
+    public int? VerifyBudget { get; init; }
+
+    /// <summary>File for the protocol of verification, "-" for standard output, <see cref="StandardError"/>; null for none.</summary>
+    public string? VerifyLog { get; init; }
+
+    /// <summary>Refuse reads of the stack where nothing was written.</summary>
+    public bool StrictStack { get; init; }
+
+    /// <summary>Refuse accesses that may be misaligned.</summary>
+    public bool StrictAlignment { get; init; }
+
+    /// <summary>Bytes of context of programs without a kernel program type; null: by their prototype.</summary>
+    public int? ContextSize { get; init; }
+
+    /// <summary>File with declarations of the host's helpers.</summary>
+    public string? Helpers { get; init; }
 
     public bool RawContext { get; init; }
 

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
+using System.Globalization;
 
 namespace BpfPpcc.CommandLine;
 
@@ -21,7 +22,14 @@ public sealed class CommandLineParser
     private readonly Option<string[]> _cpu = Choice("-mcpu", "oldest processor that must run the code [default: power8]", "power8", "power9", "power10");
     private readonly Option<string[]> _level = Choice("-O", "optimisation level [default: 2]", "0", "1", "2");
     private readonly Option<bool> _assembly = Flag("-S", "write assembly text for GNU as instead of an object");
-    private readonly Option<bool> _noVerify = Flag("--no-verify", "do not refuse programs that are not proved safe; the object is marked unverified");
+    private readonly Option<bool> _noVerify = Flag("--no-verify", "do not verify: nothing is proved of the programs, and the object says so");
+    private readonly Option<bool> _verifyOnly = Flag("--verify-only", "verify the programs of each INPUT by itself and compile nothing; exit code 1 unless all are accepted");
+    private readonly Option<string[]> _report = Text("--report", "FILE", "with --verify-only: write one verdict per program as JSON; - for standard output");
+    private readonly Option<string[]> _budget = Text("--verify-budget", "N", "instructions that verification may walk per program, on all paths together [default: 1000000]");
+    private readonly Option<string[]> _verifyLog = Text("--verify-log", "FILE", "write every step of verification, as the kernel's log has it; - for standard output; --verify-log alone writes to standard error");
+    private readonly Option<string[]> _strict = Text("--strict", "stack,alignment", "stack: refuse reads of local variables that were never written; alignment: refuse accesses that may be misaligned");
+    private readonly Option<string[]> _contextSize = Text("--ctx-size", "N", "programs without a kernel program type get N bytes of context [default: what the first parameter points to, by BTF]");
+    private readonly Option<string[]> _helpers = Text("--helpers", "FILE", "C prototypes of the host's own helpers (docs/verification.md)");
     private readonly Option<string[]> _context = Choice("--ctx", "uapi: packet pointers of xdp_md and __sk_buff are read from 64-bit fields (bpfppcc.h); raw: contexts are used as they are [default: uapi]", "uapi", "raw");
     private readonly Option<string[]> _prefix = Text("--symbol-prefix", "P", "put P before the names of programs, maps and variables");
     private readonly Option<string[]> _rename = Text("--rename-symbol", "OLD=NEW", "give a program, map or variable another name; may be repeated");
@@ -51,8 +59,8 @@ public sealed class CommandLineParser
         _command.Arguments.Add(_input);
         foreach (Option option in new Option[]
         {
-            _output, _cpu, _level, _assembly, _noVerify, _context, _prefix, _rename, _helperPrefix, _moduleName, _externMap, _btf, _btfBase,
-            _type, _kconfig, _define, _list, _stripBtf, _dump, _dumpFunction, _timePasses, _emitRuntime, _help, _version,
+            _output, _cpu, _level, _assembly, _noVerify, _verifyOnly, _report, _budget, _verifyLog, _strict, _contextSize, _helpers, _context,
+            _prefix, _rename, _helperPrefix, _moduleName, _externMap, _btf, _btfBase, _type, _kconfig, _define, _list, _stripBtf, _dump, _dumpFunction, _timePasses, _emitRuntime, _help, _version,
         })
             _command.Options.Add(option);
         Passes = passes;
@@ -63,7 +71,7 @@ public sealed class CommandLineParser
     /// <summary>Reads <paramref name="args"/>, the arguments without the program's name.</summary>
     public CommandLineRequest Parse(string[] args)
     {
-        args = [.. args.Select(static arg => arg == "--list" ? "--list=text" : arg)];
+        args = [.. args.Select(WithDefaultValue)];
         ParseResult result = _command.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (result.GetResult(_help) is not null)
             return new CommandLineRequest.Help();
@@ -88,11 +96,13 @@ public sealed class CommandLineParser
         ImmutableArray<string> dump = [.. (result.GetValue(_dump) ?? []).SelectMany(static list => list.Split(','))];
         ImmutableArray<(string, string)> renames = [.. (result.GetValue(_rename) ?? []).Select(SplitRename)];
         ImmutableArray<(string, string)> types = [.. (result.GetValue(_type) ?? []).Select(static text => text.Contains('=') ? SplitRename(text) : ("", text))];
+        string[] strict = [.. (result.GetValue(_strict) ?? []).SelectMany(static list => list.Split(','))];
         string? error = inputs.Length == 0 ? "no input file"
             : inputs.Count(static input => input == "-") > 1 ? "standard input can be read once only, but '-' stands there twice"
             : dump.FirstOrDefault(pass => pass != "all" && !Passes.Contains(pass)) is { } unknown ? $"unknown pass '{unknown}' in --dump; there are all, {string.Join(", ", Passes)}"
             : renames.Any(static rename => rename.Item1.Length == 0 || rename.Item2.Length == 0) ? "--rename-symbol takes OLD=NEW"
-            : null;
+            : strict.FirstOrDefault(static what => what is not ("stack" or "alignment")) is { } what ? $"'{what}' is no value of --strict; it takes stack, alignment"
+            : NumberError(result, _budget, 1) ?? NumberError(result, _contextSize, 0) ?? VerifyOnlyError(result);
         if (error is not null)
             return new CommandLineRequest.UsageError(error);
         return new CommandLineRequest.Compile(new CommandLineArguments
@@ -103,6 +113,14 @@ public sealed class CommandLineParser
             OptimizationLevel = (Last(result, _level) ?? "2")[0] - '0',
             EmitAssembly = result.GetValue(_assembly),
             NoVerify = result.GetValue(_noVerify),
+            VerifyOnly = result.GetValue(_verifyOnly),
+            Report = Last(result, _report),
+            VerifyBudget = Number(Last(result, _budget)),
+            VerifyLog = Last(result, _verifyLog),
+            StrictStack = strict.Contains("stack"),
+            StrictAlignment = strict.Contains("alignment"),
+            ContextSize = Number(Last(result, _contextSize)),
+            Helpers = Last(result, _helpers),
             RawContext = Last(result, _context) == "raw",
             SymbolPrefix = Last(result, _prefix) ?? "",
             Renames = renames,
@@ -121,6 +139,32 @@ public sealed class CommandLineParser
             TimePasses = result.GetValue(_timePasses),
         });
     }
+
+    /// <summary>Options whose value may be left out. Their value, if they have one, is joined to them by "=".</summary>
+    private static string WithDefaultValue(string arg) => arg switch
+    {
+        "--list" => "--list=text",
+        "--verify-log" => "--verify-log=" + CommandLineArguments.StandardError,
+        _ => arg,
+    };
+
+    private string? VerifyOnlyError(ParseResult result)
+    {
+        bool isVerifyOnly = result.GetValue(_verifyOnly);
+        return !isVerifyOnly && Last(result, _report) is not null ? "--report goes with --verify-only"
+            : isVerifyOnly && result.GetValue(_noVerify) ? "--verify-only and --no-verify exclude each other"
+            : isVerifyOnly && (Last(result, _output) is not null || result.GetValue(_assembly)) ? "--verify-only writes no object: it takes neither -o nor -S"
+            : isVerifyOnly && Last(result, _list) is not null ? "--verify-only and --list exclude each other"
+            : null;
+    }
+
+    private static string? NumberError(ParseResult result, Option<string[]> option, int minimum) =>
+        Last(result, option) is not { } text || Number(text) >= minimum
+            ? null
+            : string.Create(CultureInfo.InvariantCulture, $"'{text}' is no value of {option.Name}; it takes a number from {minimum} to {int.MaxValue}");
+
+    private static int? Number(string? text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : null;
 
     /// <summary>The library takes an unknown option for an input file; here a leading dash is an option unless "--" stands before it.</summary>
     private string? UnknownOption(string[] args, ParseResult result)

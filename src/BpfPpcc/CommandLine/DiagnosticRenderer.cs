@@ -5,7 +5,7 @@ namespace BpfPpcc.CommandLine;
 
 /// <summary>
 /// Prints diagnostics the way C compilers do: `file:line:column: error: text [BPFnnnn]` with the source line and a caret where the
-/// object knows them, then where in the object it is, then what to do.
+/// object knows them, then where in the object it is, then the steps that led there, each with its line, then what to do.
 /// </summary>
 public static class DiagnosticRenderer
 {
@@ -13,12 +13,26 @@ public static class DiagnosticRenderer
     {
         DiagnosticLocation? location = diagnostic.Location;
         output.WriteLine($"{Place(location)}: {Severity(diagnostic.Severity)}: {diagnostic.Message} [{Code(diagnostic.Id)}]");
-        if (location?.Source is { Text.Length: > 0 } source)
-            WriteSourceLine(output, source);
+        WriteSourceLine(output, location);
         if (InObject(location) is { Length: > 0 } inObject)
             output.WriteLine($"    {inObject}");
+        foreach (DiagnosticNote note in diagnostic.Notes)
+            WriteNote(output, note);
         if (diagnostic.Help is not null)
             output.WriteLine($"    help: {diagnostic.Help}");
+    }
+
+    private static void WriteNote(TextWriter output, DiagnosticNote note)
+    {
+        if (note.Location?.Source is null)
+        {
+            string place = note.Location is { Instruction: >= 0 } location ? $"at {Instruction(location)}: " : "";
+            output.WriteLine($"    note: {place}{note.Message}");
+            return;
+        }
+
+        output.WriteLine($"{Place(note.Location)}: note: {note.Message}");
+        WriteSourceLine(output, note.Location);
     }
 
     /// <summary>The stable code, BPF and four digits.</summary>
@@ -38,8 +52,10 @@ public static class DiagnosticRenderer
         DiagnosticSeverity.Error => "error",
     };
 
-    private static void WriteSourceLine(TextWriter output, SourcePosition source)
+    private static void WriteSourceLine(TextWriter output, DiagnosticLocation? location)
     {
+        if (location?.Source is not { Text.Length: > 0 } source)
+            return;
         string number = source.Line.ToString(CultureInfo.InvariantCulture);
         output.WriteLine($"    {number} | {source.Text}");
         if (source.Column > 0 && source.Column <= source.Text.Length + 1)
@@ -50,13 +66,19 @@ public static class DiagnosticRenderer
         }
     }
 
+    private static string Instruction(DiagnosticLocation location)
+    {
+        string number = location.Instruction.ToString(CultureInfo.InvariantCulture);
+        return location.InstructionText is null ? $"instruction {number}" : $"instruction {number} ({location.InstructionText})";
+    }
+
     private static string InObject(DiagnosticLocation? location)
     {
         if (location is null)
             return "";
         List<string> parts = [];
         if (location.Instruction >= 0)
-            parts.Add($"at instruction {location.Instruction.ToString(CultureInfo.InvariantCulture)}");
+            parts.Add($"at {Instruction(location)}");
         if (location.Function is not null)
             parts.Add($"in function '{location.Function}'");
         if (location.Section is not null)

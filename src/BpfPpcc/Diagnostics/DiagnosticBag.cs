@@ -10,6 +10,14 @@ public sealed class DiagnosticBag
     /// <summary>True once an error was reported: no output may be written.</summary>
     public bool HasErrors { get; private set; }
 
+    public Diagnostic? FirstError => _diagnostics.Find(static diagnostic => diagnostic.Severity == DiagnosticSeverity.Error);
+
+    public void AddRange(DiagnosticBag other)
+    {
+        foreach (Diagnostic diagnostic in other._diagnostics)
+            Add(diagnostic);
+    }
+
     public void Add(Diagnostic diagnostic)
     {
         HasErrors |= diagnostic.Severity == DiagnosticSeverity.Error;

@@ -1,8 +1,7 @@
 namespace BpfPpcc.Diagnostics;
 
 /// <summary>
-/// Stable numbers of all diagnostics; they print as BPFnnnn. A number is never given a second meaning: one that is no longer
-/// reported stays here as a comment. Each room has a block of its own.
+/// Stable numbers of all diagnostics; they print as BPFnnnn. A number is never given a second meaning. Each room has a block of its own.
 /// </summary>
 public enum DiagnosticId
 {
@@ -10,7 +9,7 @@ public enum DiagnosticId
     UsageError = 1,
     InputNotReadable = 2,
     OutputNotWritable = 3,
-    // 4 was a warning that programs are not verified
+    HelperDeclarationMalformed = 5,
 
     // 0100-0199 ELF
     NotElf = 100,
@@ -30,7 +29,6 @@ public enum DiagnosticId
     RelocationMalformed = 303,
     RelocationUnsupported = 304,
     SymbolUndefined = 305,
-    // 306 CoreRelocationUnsupported, 307 ExternUnsupported
     MapFieldIgnored = 308,
     ExternMapUnknown = 309,
     CoreRelocationMalformed = 310,

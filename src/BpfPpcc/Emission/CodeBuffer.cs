@@ -80,6 +80,13 @@ internal sealed class CodeBuffer
         Add(0);
     }
 
+    /// <summary>The conditional branch just written goes to <paramref name="target"/> in the opposite case.</summary>
+    public void InvertLastBranch(int target)
+    {
+        BranchSite site = Branches[^1];
+        Branches[^1] = site with { Target = target, Options = BranchOptions.Invert(site.Options) };
+    }
+
     /// <summary>The next instruction gets a relocation.</summary>
     public void Relocate(Ppc64Relocation type, SymbolId symbol, long addend, bool throughTocEntry = false) =>
         Relocations.Add(new CodeRelocation(Offset, type, symbol, addend, throughTocEntry));

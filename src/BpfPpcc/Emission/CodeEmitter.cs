@@ -23,6 +23,10 @@ public sealed class CodeEmitter
     private readonly PseudoExpansion _pseudos;
     private readonly int[] _blockWords;
 
+    /// <summary>By block: it goes on with the block behind it.</summary>
+    private readonly bool[] _fallsThrough;
+    private int _block;
+
     /// <summary>By block, with one more at the end: index of the first edit and of the first deleted instruction in it.</summary>
     private readonly int[] _firstEdit;
     private readonly int[] _firstDeleted;
@@ -38,6 +42,7 @@ public sealed class CodeEmitter
         _instructions = new InstructionEmission(_frame, _code);
         _pseudos = new PseudoExpansion(_code, target);
         _blockWords = new int[function.Blocks.Count];
+        _fallsThrough = new bool[function.Blocks.Count];
         _firstEdit = new int[function.Blocks.Count + 1];
         foreach (AllocationEdit edit in allocation.Edits)
             _firstEdit[edit.Block + 1]++;
@@ -64,8 +69,43 @@ public sealed class CodeEmitter
 
         _frameCode.EndBody();
         CheckToc();
-        RelaxedCode? relaxed = BranchRelaxation.Relax(_code, _blockWords);
-        return relaxed is null ? null : Finish(relaxed);
+        CodeBuffer code = TailMerging.Run(_code, Segments(), _blockWords.Length, out int[] labelWords);
+        RelaxedCode? relaxed = BranchRelaxation.Relax(code, labelWords);
+        return relaxed is null ? null : Finish(code, relaxed);
+    }
+
+    /// <summary>The blocks as they were written, each without the jump at its end.</summary>
+    private List<CodeSegment> Segments()
+    {
+        var segments = new List<CodeSegment>(_layout.Order.Count);
+        int branch = 0;
+        for (int i = 0; i < _layout.Order.Count; i++)
+        {
+            int block = _layout.Order[i];
+            int end = i + 1 < _layout.Order.Count ? _blockWords[_layout.Order[i + 1]] : _code.Count;
+            while (branch < _code.Branches.Count && _code.Branches[branch].Word < end)
+                branch++;
+            var segment = new CodeSegment(block, _blockWords[block], end)
+            {
+                IsHot = _function.Blocks[block].Frequency > _function.Blocks[0].Frequency,
+                Previous = i == 0 ? null : segments[i - 1],
+            };
+            if (i != 0)
+                segments[i - 1].Next = segment;
+            if (branch > 0 && _code.Branches[branch - 1] is { IsConditional: false } jump && jump.Word == end - 1 && end > segment.Start)
+            {
+                segment.Jump = jump.Target;
+                segment.End--;
+            }
+            else
+            {
+                segment.FallsThrough = _fallsThrough[block];
+            }
+
+            segments.Add(segment);
+        }
+
+        return segments;
     }
 
     /// <summary>Code that refers to a symbol, or to a function of another module through the linker's stub, reads r2.</summary>
@@ -79,6 +119,7 @@ public sealed class CodeEmitter
     {
         _blockWords[index] = _code.Count;
         _frameCode.ResumeBody();
+        _block = index;
         WriteInstructions(index, next);
     }
 
@@ -168,8 +209,8 @@ public sealed class CodeEmitter
     private void WriteJump(int target, int next)
     {
         if (target == next)
-            return;
-        if (_layout.IsRepeated(target))
+            _fallsThrough[_block] = true;
+        else if (_layout.IsRepeated(target))
             WriteInstructions(target, next);
         else
             _code.Jump(target);
@@ -217,19 +258,19 @@ public sealed class CodeEmitter
         WriteJump(other, next);
     }
 
-    private CompiledFunction Finish(RelaxedCode relaxed)
+    private CompiledFunction Finish(CodeBuffer written, RelaxedCode relaxed)
     {
-        ImmutableArray<CodeRelocation>.Builder relocations = ImmutableArray.CreateBuilder<CodeRelocation>(_code.Relocations.Count);
-        foreach (CodeRelocation relocation in _code.Relocations)
+        ImmutableArray<CodeRelocation>.Builder relocations = ImmutableArray.CreateBuilder<CodeRelocation>(written.Relocations.Count);
+        foreach (CodeRelocation relocation in written.Relocations)
             relocations.Add(relocation with { Offset = relaxed.Moved(relocation.Offset) });
-        ImmutableArray<LocalCall>.Builder calls = ImmutableArray.CreateBuilder<LocalCall>(_code.LocalCalls.Count);
-        foreach (LocalCall call in _code.LocalCalls)
+        ImmutableArray<LocalCall>.Builder calls = ImmutableArray.CreateBuilder<LocalCall>(written.LocalCalls.Count);
+        foreach (LocalCall call in written.LocalCalls)
             calls.Add(call with { Offset = relaxed.Moved(call.Offset) });
-        ImmutableArray<CfiInstruction>.Builder cfi = ImmutableArray.CreateBuilder<CfiInstruction>(_code.Cfi.Count);
-        foreach (CfiInstruction row in _code.Cfi)
+        ImmutableArray<CfiInstruction>.Builder cfi = ImmutableArray.CreateBuilder<CfiInstruction>(written.Cfi.Count);
+        foreach (CfiInstruction row in written.Cfi)
             cfi.Add(row with { CodeOffset = relaxed.Moved(row.CodeOffset) });
-        ImmutableArray<CodePosition>.Builder positions = ImmutableArray.CreateBuilder<CodePosition>(_code.Positions.Count);
-        foreach (CodePosition position in _code.Positions)
+        ImmutableArray<CodePosition>.Builder positions = ImmutableArray.CreateBuilder<CodePosition>(written.Positions.Count);
+        foreach (CodePosition position in written.Positions)
             positions.Add(position with { CodeOffset = relaxed.Moved(position.CodeOffset) });
 
         return new CompiledFunction

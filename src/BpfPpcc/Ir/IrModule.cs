@@ -17,6 +17,12 @@ public sealed class IrModule
     /// <summary>By the map's symbol: max_entries of the prog arrays that lie in this object.</summary>
     public ImmutableDictionary<SymbolId, uint> ProgramArrays { get; init; } = ImmutableDictionary<SymbolId, uint>.Empty;
 
+    /// <summary>
+    /// By the map's symbol: how far its descriptor lies from the first one of this object. All lie in one section, so that the distance
+    /// between two of them is known.
+    /// </summary>
+    public ImmutableDictionary<SymbolId, long> MapOffsets { get; init; } = ImmutableDictionary<SymbolId, long>.Empty;
+
     /// <summary>The function that <see cref="IrOpcode.CallLocal"/> to this symbol enters.</summary>
     public required ImmutableDictionary<SymbolId, IrFunction> FunctionsBySymbol { get; init; }
 }

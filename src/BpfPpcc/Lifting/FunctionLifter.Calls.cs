@@ -14,7 +14,7 @@ internal sealed partial class FunctionLifter
         IrInstruction[] arguments = Arguments(call.ArgumentRegisters(_context.ArgumentRegisters));
         IrInstruction result = call.Kind switch
         {
-            CallKind.Helper => _builder.CallExtern(Helper(call.Number), arguments),
+            CallKind.Helper => _builder.CallExtern(Helper(call), arguments),
             CallKind.TailCall => TailCall(arguments),
             CallKind.Local => _builder.CallLocal(_context.Forms[call.Number].Code, arguments),
             CallKind.Extern => ExternCall(call.Extern!, arguments),
@@ -33,7 +33,8 @@ internal sealed partial class FunctionLifter
         return arguments;
     }
 
-    private SymbolId Helper(int id) => _context.Symbols.Intern(SymbolKind.ExternFunction, CallSite.HelperName(id), id);
+    private SymbolId Helper(in CallSite call) =>
+        _context.Symbols.Intern(SymbolKind.ExternFunction, CallSite.HelperName(call.Number, call.Host), call.Number);
 
     /// <summary>Where it does not end the function, r0 has no value after it: Linux gives bpf_tail_call none.</summary>
     private IrInstruction TailCall(IrInstruction[] arguments)

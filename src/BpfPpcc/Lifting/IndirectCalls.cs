@@ -24,7 +24,7 @@ public static class IndirectCalls
             {
                 foreach (IrInstruction instruction in block.Instructions)
                 {
-                    if (instruction.Opcode != IrOpcode.CallIndirect || Resolve(instruction, module.Symbols))
+                    if (instruction.Opcode != IrOpcode.CallIndirect || Resolve(instruction, module.Symbols, source))
                         continue;
                     areKnown = false;
                     Report(instruction, source.Functions[function.FunctionIndex], source, diagnostics);
@@ -35,7 +35,7 @@ public static class IndirectCalls
         return areKnown;
     }
 
-    private static bool Resolve(IrInstruction call, SymbolTable symbols)
+    private static bool Resolve(IrInstruction call, SymbolTable symbols, BpfModule source)
     {
         IrInstruction target = call.Operands[0];
         switch (target.Opcode)
@@ -47,8 +47,9 @@ public static class IndirectCalls
             case IrOpcode.Constant when target.Immediate is >= 0 and < HelperNumbers and not BpfHelpers.TailCall:
                 int id = (int)target.Immediate;
                 call.Opcode = IrOpcode.CallExtern;
-                call.Symbol = symbols.Intern(SymbolKind.ExternFunction, CallSite.HelperName(id), id);
-                call.Operands = call.Operands[1..(1 + Math.Min(CallSite.ArgumentsOfHelper(id), call.Operands.Length - 1))];
+                HostHelper? host = source.HostHelpers.GetValueOrDefault(id);
+                call.Symbol = symbols.Intern(SymbolKind.ExternFunction, CallSite.HelperName(id, host), id);
+                call.Operands = call.Operands[1..(1 + Math.Min(CallSite.ArgumentsOfHelper(id, host), call.Operands.Length - 1))];
                 return true;
             default:
                 return false;

@@ -41,6 +41,7 @@ public static class Lifter
             Symbols = context.Symbols,
             ArrayMaps = ArrayMaps(context),
             ProgramArrays = ProgramArrays(context),
+            MapOffsets = MapOffsets(context),
             FunctionsBySymbol = functionsBySymbol.ToImmutable(),
         };
     }
@@ -69,6 +70,22 @@ public static class Lifter
         }
 
         return maps.ToImmutable();
+    }
+
+    private static ImmutableDictionary<SymbolId, long> MapOffsets(LiftingContext context)
+    {
+        var offsets = ImmutableDictionary.CreateBuilder<SymbolId, long>();
+        ImmutableArray<int> numbers = MapDescriptorPlacement.Number(context.Module.Maps);
+        foreach (BpfMap map in context.Module.Maps)
+        {
+            if (!map.IsExtern)
+            {
+                SymbolId symbol = context.Symbols.Intern(SymbolKind.Map, map.Name, map.Index);
+                offsets.Add(symbol, (long)numbers[map.Index] * MapDescriptorPlacement.DescriptorSize);
+            }
+        }
+
+        return offsets.ToImmutable();
     }
 
     private static ImmutableDictionary<SymbolId, uint> ProgramArrays(LiftingContext context)

@@ -37,6 +37,9 @@ public sealed record BpfModule
     /// <summary>Types of the kernel or host that the programs will run in (--btf), or null.</summary>
     public BtfTypes? TargetBtf { get; init; }
 
+    /// <summary>Helpers of the host that programs may call by number.</summary>
+    public ImmutableDictionary<int, HostHelper> HostHelpers { get; init; } = ImmutableDictionary<int, HostHelper>.Empty;
+
     /// <summary>Contents of .BTF and .BTF.ext as they were, for pass-through; empty if absent.</summary>
     public required ImmutableArray<byte> RawBtf { get; init; }
 

@@ -26,6 +26,9 @@ public abstract record BpfReference
         public bool IsWeak { get; init; }
     }
 
+    /// <summary>CALL: a helper of the host, by its number.</summary>
+    public sealed record HostCall(HostHelper Helper) : BpfReference;
+
     /// <summary>LD_IMM64: address of an undefined object or function.</summary>
     public sealed record ExternAddress(string Name) : BpfReference
     {

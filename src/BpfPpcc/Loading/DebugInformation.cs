@@ -46,7 +46,7 @@ internal sealed class DebugInformation
         {
             BtfLineInfo record = records[index];
             int slot = (int)(record.InstructionOffset / BpfInstruction.Size) - function.Start;
-            var position = new SourcePosition(String(record.FileName), record.LineNumber, record.ColumnNumber, String(record.Line).Trim());
+            var position = new SourcePosition(String(record.FileName), record.LineNumber, record.ColumnNumber, String(record.Line).TrimEnd());
             var line = new BpfLineInfo(slot, position);
             if (lines.Count != 0 && lines[^1].Slot == slot)
                 lines[^1] = line;

@@ -14,7 +14,7 @@ namespace BpfPpcc.ObjectWriting;
 internal sealed class MapDescriptors
 {
     /// <summary>sizeof(struct bpfppcc_map).</summary>
-    public const int DescriptorSize = 128;
+    public const int DescriptorSize = MapDescriptorPlacement.DescriptorSize;
 
     /// <summary>Offset of the pointer to the elements of an ARRAY.</summary>
     public const int ValuesOffset = 88;
@@ -34,7 +34,7 @@ internal sealed class MapDescriptors
     private readonly ImmutableArray<bool> _hasStorage;
 
     /// <summary>By <see cref="BpfMap.Index"/>: number of the descriptor, or -1 for a map of another object.</summary>
-    private readonly int[] _descriptors;
+    private readonly ImmutableArray<int> _descriptors;
 
     public MapDescriptors(BpfModule module, OutputSections sections, StringPool strings, DiagnosticBag diagnostics)
     {
@@ -43,9 +43,9 @@ internal sealed class MapDescriptors
         _strings = strings;
         _diagnostics = diagnostics;
         _hasStorage = ArrayStorage.Find(module.Maps);
-        _descriptors = new int[module.Maps.Length];
-        foreach (BpfMap map in module.Maps)
-            _descriptors[map.Index] = map.IsExtern ? -1 : Count++;
+        _descriptors = MapDescriptorPlacement.Number(module.Maps);
+        foreach (int descriptor in _descriptors)
+            Count = Math.Max(Count, descriptor + 1);
     }
 
     /// <summary>Number of descriptors.</summary>

@@ -12,6 +12,7 @@ namespace BpfPpcc.Optimization;
 public static class ArrayMapLookup
 {
     private const int MapLookupElement = 1;
+    private const string MapLookupName = "bpf_helper_map_lookup_elem";
 
     /// <summary>Offset of `values` in struct bpfppcc_map.</summary>
     private const int ValuesOffset = 88;
@@ -49,7 +50,7 @@ public static class ArrayMapLookup
     /// <summary>The map that the instruction looks up in, if it is such a call.</summary>
     private static IrArrayMap? MapOf(IrInstruction instruction, IrModule module)
     {
-        if (instruction.Opcode != IrOpcode.CallExtern || module.Symbols[instruction.Symbol].Index != MapLookupElement)
+        if (instruction.Opcode != IrOpcode.CallExtern || module.Symbols[instruction.Symbol] is not { Index: MapLookupElement, Name: MapLookupName })
             return null;
         return instruction.Operands is [{ Opcode: IrOpcode.SymbolAddress, Immediate: 0 } map, _]
             && module.ArrayMaps.TryGetValue(map.Symbol, out IrArrayMap? array) ? array : null;

@@ -36,7 +36,7 @@ public static class DemandedBits
             for (int i = 0; i < user.Operands.Length; i++)
             {
                 IrInstruction operand = user.Operands[i];
-                if (!isNarrow[operand.Id] || IrRules.OperandBits(user, i) <= 32)
+                if (!isNarrow[operand.Id] || DemandedBitsOf(user, i) <= 32)
                     continue;
                 isNarrow[operand.Id] = false;
                 work.Push(operand);
@@ -49,6 +49,41 @@ public static class DemandedBits
             {
                 if (isNarrow[instruction.Id])
                     instruction.Width = 32;
+            }
+        }
+
+        ExtendNarrowed(function);
+    }
+
+    /// <summary>How many low bits of the operand can make a difference.</summary>
+    private static int DemandedBitsOf(IrInstruction user, int operand) =>
+        operand == 0 && LooksAtLowHalf(user) ? 32 : IrRules.OperandBits(user, operand);
+
+    /// <summary>A mask or a shift of 64 bits of which the operand's upper half does not get through.</summary>
+    private static bool LooksAtLowHalf(IrInstruction user) => user switch
+    {
+        { Opcode: IrOpcode.And, Operands: [_, { Opcode: IrOpcode.Constant } mask] } => mask.Immediate is >= 0 and <= uint.MaxValue,
+        { Opcode: IrOpcode.ShiftLeft, Operands: [_, { Opcode: IrOpcode.Constant } count] } => count.Immediate is >= 32 and < 64,
+        _ => false,
+    };
+
+    /// <summary>Such a user has 64 bits still; of an operand that lost its upper half it gets any, 0.</summary>
+    private static void ExtendNarrowed(IrFunction function)
+    {
+        foreach (IrBlock block in function.Blocks)
+        {
+            for (int i = 0; i < block.Instructions.Count; i++)
+            {
+                IrInstruction user = block.Instructions[i];
+                if (user.Opcode is not (IrOpcode.And or IrOpcode.ShiftLeft) || user.Width != 64 || user.Operands[0].Type != IrType.I32)
+                    continue;
+                IrInstruction extension = function.NewInstruction(IrOpcode.ZeroExtend);
+                extension.Width = 32;
+                extension.Operands = [user.Operands[0]];
+                extension.Position = user.Position;
+                extension.Block = block;
+                user.Operands[0] = extension;
+                block.Instructions.Insert(i++, extension);
             }
         }
     }

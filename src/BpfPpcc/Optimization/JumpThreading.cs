@@ -3,252 +3,218 @@ using BpfPpcc.Ir;
 namespace BpfPpcc.Optimization;
 
 /// <summary>
-/// A block that only chooses a value and branches on it, where each way in decides the branch already, is taken apart: what stands behind an
-/// inlined lookup, of which one way gives null and the other does not.
+/// Branches whose outcome is known go. Where a block only chooses values and branches, a way in that decides the branch already, by the value
+/// it brings or by a branch on the way, leads past it to the target.
 /// <code>
-/// b3: p = phi 0 (b1), element (b2)          b3: p = phi element (b2)
-///     branch eq p, 0 -> none, some     =>       jump -> some
-///                                           b4: q = phi 0 (b1)
-///                                               jump -> none
+/// b3: p = phi 0 (b1), v (b2)          b3: p = phi v (b2)
+///     branch eq p, 0 -> none, some =>     branch eq p, 0 -> none, some
+///                                     b4: jump -> none                   (what b1 leads to)
 /// </code>
 /// </summary>
 /// <remarks>
-/// Values of the phis are used on from both targets: behind a target that has no other way in, and by phis on the edges. Where a use can be
-/// reached from both, a new phi would be needed, and the block stays.
+/// Values of the phis that are used elsewhere get new phis where the ways meet. Heads of loops stay what they are: neither are they led past,
+/// nor do they get new ways in.
 /// </remarks>
 public static class JumpThreading
 {
+    /// <summary>A way that leads past a block may lead to another such block.</summary>
+    private const int MostRounds = 4;
+
     public static void Run(IrFunction function, IrModule module)
     {
-        var candidates = new List<IrBlock>();
-        foreach (IrBlock block in function.Blocks)
+        for (int round = 0; round < MostRounds; round++)
         {
-            if (IsCandidate(block))
-                candidates.Add(block);
+            var threading = new Threading(function, new DominatorTree(function));
+            bool hasChanged = threading.FoldBranches();
+            hasChanged |= threading.LeadPast();
+            if (!hasChanged)
+                return;
+            IrEdges.DropLost(function);
+            UnreachableBlocks.Run(function, module);
+            threading.Repair();
+            ControlFlowCleanup.Run(function, module);
         }
-
-        if (candidates.Count == 0)
-            return;
-        var threading = new Threading(function, new DominatorTree(function), UsersOfPhis(function, candidates));
-        foreach (IrBlock block in candidates)
-            threading.TakeApart(block);
-        threading.Complete();
-        ControlFlowCleanup.Run(function, module);
     }
 
-    /// <summary>Phis and a branch on one of them, which every way in decides, not all the same.</summary>
-    private static bool IsCandidate(IrBlock block)
+    private sealed class Threading(IrFunction function, DominatorTree dominators)
     {
-        if (block.Terminator.Opcode != IrOpcode.Branch || block.Instructions.Count < 2 || block.Instructions[^2].Opcode != IrOpcode.Phi)
-            return false;
-        bool isEitherTrue = false;
-        bool isEitherFalse = false;
-        for (int i = 0; i < block.Predecessors.Count; i++)
+        private readonly KnownConditions _conditions = new(function, dominators);
+        private readonly bool[] _isLoopHeader = LoopHeaders(function, dominators);
+
+        /// <summary>By instruction: the number of the variable that a phi has become, or -1.</summary>
+        private readonly int[] _variableOf = NewIndex(function.InstructionCount);
+        private readonly List<IrInstruction> _phis = [];
+
+        /// <summary>By block that leads past another: the way in that it takes the values of.</summary>
+        private readonly Dictionary<IrBlock, List<(int Variable, IrInstruction Value)>> _bypasses = [];
+        private static int[] NewIndex(int count)
         {
-            if (Outcome(block.Terminator, block, i) is not { } outcome)
-                return false;
-            isEitherTrue |= outcome;
-            isEitherFalse |= !outcome;
+            var index = new int[count];
+            Array.Fill(index, -1);
+            return index;
         }
 
-        return isEitherTrue && isEitherFalse && Array.IndexOf(block.Terminator.Targets, block) < 0;
-    }
-
-    /// <summary>How the branch goes if the block was entered from a predecessor.</summary>
-    private static bool? Outcome(IrInstruction branch, IrBlock block, int predecessor)
-    {
-        IrInstruction left = ValueFrom(branch.Operands[0], block, predecessor);
-        IrInstruction right = ValueFrom(branch.Operands[1], block, predecessor);
-        if (right.Opcode != IrOpcode.Constant)
-            return null;
-        if (left.Opcode == IrOpcode.Constant)
-            return ConstantFolding.Compare(branch.Condition, branch.CompareWidth, left.Immediate, right.Immediate);
-        if (!left.IsNotZero || right.Immediate != 0 || branch.CompareWidth != 64)
-            return null;
-        return branch.Condition switch
+        /// <summary>Branches that are decided on every way to them.</summary>
+        public bool FoldBranches()
         {
-            IrCondition.Equal or IrCondition.UnsignedLessOrEqual => false,
-            IrCondition.NotEqual or IrCondition.UnsignedGreater => true,
-            IrCondition.None or IrCondition.UnsignedLess or IrCondition.UnsignedGreaterOrEqual or IrCondition.SignedLess
-                or IrCondition.SignedLessOrEqual or IrCondition.SignedGreater or IrCondition.SignedGreaterOrEqual or IrCondition.Test
-                or IrCondition.TestZero => null,
-        };
-    }
-
-    private static IrInstruction ValueFrom(IrInstruction value, IrBlock block, int predecessor) =>
-        value.Opcode == IrOpcode.Phi && value.Block == block ? value.Operands[predecessor] : value;
-
-    private static Dictionary<IrInstruction, List<IrInstruction>> UsersOfPhis(IrFunction function, List<IrBlock> candidates)
-    {
-        var users = new Dictionary<IrInstruction, List<IrInstruction>>();
-        foreach (IrBlock block in candidates)
-        {
-            for (int i = 0; i < block.Instructions.Count - 1; i++)
-                users.Add(block.Instructions[i], []);
-        }
-
-        foreach (IrBlock block in function.Blocks)
-        {
-            foreach (IrInstruction instruction in block.Instructions)
+            bool hasChanged = false;
+            foreach (IrBlock block in dominators.ReversePostorder)
             {
-                foreach (IrInstruction operand in instruction.Operands)
-                {
-                    if (operand.Opcode == IrOpcode.Phi && users.TryGetValue(operand, out List<IrInstruction>? list))
-                        list.Add(instruction);
-                }
+                IrInstruction branch = block.Terminator;
+                if (branch.Opcode != IrOpcode.Branch || branch.Targets[0] == branch.Targets[1])
+                    continue;
+                if (_conditions.Decide(ConditionOf(branch), block, null) is not { } outcome)
+                    continue;
+                IrEdges.MakeJump(branch, branch.Targets[outcome ? 0 : 1]);
+                hasChanged = true;
             }
+
+            return hasChanged;
         }
 
-        return users;
-    }
+        public bool LeadPast()
+        {
+            bool hasChanged = false;
+            foreach (IrBlock block in dominators.ReversePostorder)
+            {
+                if (!IsCandidate(block))
+                    continue;
+                for (int i = block.Predecessors.Count - 1; i >= 0; i--)
+                    hasChanged |= TryLeadPast(block, i);
+            }
 
-    /// <remarks>
-    /// The dominators stay those of the beginning: a block that is taken apart dominates what it did, by its two halves, and behind a target
-    /// with no other way in stands what stood there.
-    /// </remarks>
-    private sealed class Threading(
-        IrFunction function, DominatorTree dominators, Dictionary<IrInstruction, List<IrInstruction>> users)
-    {
-        /// <summary>Blocks that were taken apart or whose edges changed: what was found out about them holds no more.</summary>
-        private readonly HashSet<IrBlock> _changed = [];
+            return hasChanged;
+        }
 
-        public void TakeApart(IrBlock block)
+        /// <summary>Phis and a branch, and nothing else.</summary>
+        private bool IsCandidate(IrBlock block)
         {
             IrInstruction branch = block.Terminator;
-            IrBlock ifTrue = branch.Targets[0];
-            IrBlock ifFalse = branch.Targets[1];
-            if (!dominators.IsReachable(block) || _changed.Contains(block) || _changed.Contains(ifTrue) || _changed.Contains(ifFalse)
-                || block.Predecessors.Exists(predecessor => !CanLeadElsewhere(predecessor, block)) || !AreUsesDivided(block, ifTrue, ifFalse))
-            {
-                return;
-            }
-
-            // The block stays with the ways in that make the branch false; a new one takes the others.
-            IrBlock other = function.NewBlock();
-            function.Blocks.Add(other);
-            var takes = new bool[block.Predecessors.Count];
-            for (int i = 0; i < takes.Length; i++)
-                takes[i] = Outcome(branch, block, i) == true;
-            for (int i = 0; i < block.Instructions.Count - 1; i++)
-                DividePhi(block.Instructions[i], other, takes, block, ifTrue);
-            MoveEdges(block, other, takes);
-
-            IrInstruction jump = function.NewInstruction(IrOpcode.Jump);
-            jump.Targets = [ifTrue];
-            jump.Position = branch.Position;
-            jump.Block = other;
-            other.Instructions.Add(jump);
-            IrEdges.ReplacePredecessor(ifTrue, block, other);
-            IrEdges.MakeJump(branch, ifFalse);
-            _changed.UnionWith([block, other, ifTrue, ifFalse, .. block.Predecessors, .. other.Predecessors]);
+            return branch.Opcode == IrOpcode.Branch && branch.Targets[0] != branch.Targets[1] && block != function.Entry
+                && (block.Instructions.Count == 1 || block.Instructions[^2].Opcode == IrOpcode.Phi)
+                && !_isLoopHeader[block.Id];
         }
 
-        /// <summary>Phis with one way in are the value that comes along it.</summary>
-        public void Complete()
+        private static bool[] LoopHeaders(IrFunction function, DominatorTree dominators)
         {
+            var isHeader = new bool[function.BlockCount];
+            foreach (IrBlock block in dominators.ReversePostorder)
+            {
+                isHeader[block.Id] = block.Predecessors.Exists(predecessor =>
+                    dominators.IsReachable(predecessor) && dominators.Dominates(block, predecessor));
+            }
+
+            return isHeader;
+        }
+
+        private bool TryLeadPast(IrBlock block, int way)
+        {
+            IrBlock from = block.Predecessors[way];
+            IrInstruction entering = from.Terminator;
+            bool isOnlyEdge = entering.Targets.Length == 1 || entering.Targets[0] != entering.Targets[1];
+            if (from.Id >= _isLoopHeader.Length || !dominators.IsReachable(from) || !isOnlyEdge)
+                return false;
+            if (Outcome(block, way) is not { } outcome)
+                return false;
+            IrBlock target = block.Terminator.Targets[outcome ? 0 : 1];
+            if (target.Id >= _isLoopHeader.Length || target == block || _isLoopHeader[target.Id])
+                return false;
+
+            IrBlock bypass = function.NewBlock();
+            function.Blocks.Add(bypass);
+            IrInstruction jump = function.NewInstruction(IrOpcode.Jump);
+            jump.Targets = [target];
+            jump.Position = block.Terminator.Position;
+            jump.Block = bypass;
+            bypass.Instructions.Add(jump);
+            bypass.Predecessors.Add(from);
+            entering.Targets[Array.IndexOf(entering.Targets, block)] = bypass;
+            AddWayIn(target, block, bypass, way);
+            _bypasses.Add(bypass, RemoveWayIn(block, way));
+            return true;
+        }
+
+        /// <summary>How the branch goes if the block was entered from a predecessor, or null.</summary>
+        private bool? Outcome(IrBlock block, int way)
+        {
+            IrInstruction branch = block.Terminator;
+            KnownCondition asked = ConditionOf(branch) with
+            {
+                Left = ValueFrom(branch.Operands[0], block, way),
+                Right = ValueFrom(branch.Operands[1], block, way),
+            };
+            if (asked.Right.Opcode == IrOpcode.Constant && asked.Left.Opcode == IrOpcode.Constant)
+                return ConstantFolding.Compare(asked.Condition, asked.Width, asked.Left.Immediate, asked.Right.Immediate);
+            if (asked is { Left.IsNotZero: true, Right: { Opcode: IrOpcode.Constant, Immediate: 0 }, Width: 64 })
+            {
+                if (asked.Condition is IrCondition.Equal or IrCondition.UnsignedLessOrEqual)
+                    return false;
+                if (asked.Condition is IrCondition.NotEqual or IrCondition.UnsignedGreater)
+                    return true;
+            }
+
+            return _conditions.Decide(asked, block.Predecessors[way], block);
+        }
+
+        private static KnownCondition ConditionOf(IrInstruction branch) =>
+            new(branch.Condition, branch.CompareWidth, branch.Operands[0], branch.Operands[1]);
+
+        private static IrInstruction ValueFrom(IrInstruction value, IrBlock block, int way) =>
+            value.Opcode == IrOpcode.Phi && value.Block == block ? value.Operands[way] : value;
+
+        /// <summary>The target's phis are what they would be by way of the block.</summary>
+        private static void AddWayIn(IrBlock target, IrBlock block, IrBlock bypass, int way)
+        {
+            int from = target.Predecessors.IndexOf(block);
+            target.Predecessors.Add(bypass);
+            foreach (IrInstruction phi in target.Instructions)
+            {
+                if (phi.Opcode != IrOpcode.Phi)
+                    break;
+                phi.Operands = [.. phi.Operands, ValueFrom(phi.Operands[from], block, way)];
+            }
+        }
+
+        /// <summary>Takes a way in out of the block; returns what its phis are on it.</summary>
+        private List<(int Variable, IrInstruction Value)> RemoveWayIn(IrBlock block, int way)
+        {
+            var values = new List<(int Variable, IrInstruction Value)>();
+            block.Predecessors.RemoveAt(way);
+            foreach (IrInstruction phi in block.Instructions)
+            {
+                if (phi.Opcode != IrOpcode.Phi)
+                    break;
+                if (_variableOf[phi.Id] < 0)
+                {
+                    _variableOf[phi.Id] = _phis.Count;
+                    _phis.Add(phi);
+                }
+
+                values.Add((_variableOf[phi.Id], phi.Operands[way]));
+                phi.Operands = [.. phi.Operands[..way], .. phi.Operands[(way + 1)..]];
+            }
+
+            return values;
+        }
+
+        /// <summary>Gives the phis that do not reach all of their uses any more new phis, and takes out those with one way in.</summary>
+        public void Repair()
+        {
+            if (_phis.Count > 0)
+                new PhiRepair(function, _variableOf, _phis, _bypasses).Run();
             var replacements = new IrReplacements(function);
-            foreach (IrBlock block in _changed)
+            foreach (IrBlock block in function.Blocks)
             {
                 foreach (IrInstruction instruction in block.Instructions)
                 {
-                    if (instruction is { Opcode: IrOpcode.Phi, Operands: [var value] })
+                    if (instruction.Opcode != IrOpcode.Phi)
+                        break;
+                    if (instruction.Operands is [var value] && replacements.Resolve(value) != instruction)
                         replacements.Replace(instruction, value);
                 }
             }
 
             replacements.Apply();
-        }
-
-        /// <summary>The heads of loops stay what they are: their phis may stand for each other.</summary>
-        private bool CanLeadElsewhere(IrBlock predecessor, IrBlock block) =>
-            !_changed.Contains(predecessor) && dominators.IsReachable(predecessor) && !dominators.Dominates(block, predecessor);
-
-        /// <summary>Every use of a phi, but for the branch, is behind one of the targets or on the edge to it.</summary>
-        private bool AreUsesDivided(IrBlock block, IrBlock ifTrue, IrBlock ifFalse)
-        {
-            for (int i = 0; i < block.Instructions.Count - 1; i++)
-            {
-                IrInstruction phi = block.Instructions[i];
-                foreach (IrInstruction user in users[phi])
-                {
-                    if (user == block.Terminator)
-                        continue;
-                    for (int operand = 0; operand < user.Operands.Length; operand++)
-                    {
-                        if (user.Operands[operand] == phi && !IsBehind(user, operand, block, ifTrue) && !IsBehind(user, operand, block, ifFalse))
-                            return false;
-                    }
-                }
-            }
-
-            return true;
-        }
-
-        /// <summary>The use is on the edge from the block to the target, or behind the target, which has no other way in.</summary>
-        private bool IsBehind(IrInstruction user, int operand, IrBlock block, IrBlock target)
-        {
-            if (user.Opcode != IrOpcode.Phi)
-                return target.Predecessors.Count == 1 && dominators.IsReachable(user.Block!) && dominators.Dominates(target, user.Block!);
-            IrBlock from = user.Block!.Predecessors[operand];
-            if (from == block)
-                return user.Block == target;
-            return target.Predecessors.Count == 1 && dominators.IsReachable(from) && dominators.Dominates(target, from);
-        }
-
-        private void DividePhi(IrInstruction phi, IrBlock other, bool[] takes, IrBlock block, IrBlock ifTrue)
-        {
-            IrInstruction half = function.NewInstruction(IrOpcode.Phi);
-            half.Width = phi.Width;
-            half.Position = phi.Position;
-            half.Block = other;
-            other.Instructions.Add(half);
-            foreach (IrInstruction user in users[phi])
-            {
-                for (int operand = 0; operand < user.Operands.Length; operand++)
-                {
-                    if (user.Operands[operand] == phi && user != block.Terminator && IsBehind(user, operand, block, ifTrue))
-                        user.Operands[operand] = half;
-                }
-            }
-
-            half.Operands = Chosen(phi.Operands, takes, true);
-            foreach (IrInstruction operand in half.Operands)
-            {
-                if (users.TryGetValue(operand, out List<IrInstruction>? list))
-                    list.Add(half);
-            }
-
-            phi.Operands = Chosen(phi.Operands, takes, false);
-        }
-
-        private static IrInstruction[] Chosen(IrInstruction[] operands, bool[] takes, bool taken)
-        {
-            var chosen = new List<IrInstruction>(operands.Length);
-            for (int i = 0; i < operands.Length; i++)
-            {
-                if (takes[i] == taken)
-                    chosen.Add(operands[i]);
-            }
-
-            return [.. chosen];
-        }
-
-        private static void MoveEdges(IrBlock block, IrBlock other, bool[] takes)
-        {
-            IrBlock[] predecessors = [.. block.Predecessors];
-            block.Predecessors.Clear();
-            for (int i = 0; i < predecessors.Length; i++)
-            {
-                if (!takes[i])
-                {
-                    block.Predecessors.Add(predecessors[i]);
-                    continue;
-                }
-
-                other.Predecessors.Add(predecessors[i]);
-                IrBlock[] targets = predecessors[i].Terminator.Targets;
-                targets[Array.IndexOf(targets, block)] = other;
-            }
         }
     }
 }

@@ -217,6 +217,8 @@ internal static class SimplifyArithmetic
                 return context.Rewrite(operation, IrOpcode.Subtract, width, x, y.Operands[0]);
             case IrOpcode.Add when x.Opcode == IrOpcode.Negate && x.Width == width:
                 return context.Rewrite(operation, IrOpcode.Subtract, width, y, x.Operands[0]);
+            case IrOpcode.Add when width == 64 && (IsDisplaced(x, context) || IsDisplaced(y, context)):
+                return Reassociate(operation, x, y, context);
             case IrOpcode.Subtract:
                 return Subtract(operation, x, y, context);
             case IrOpcode.And or IrOpcode.Or when x == y:
@@ -234,6 +236,19 @@ internal static class SimplifyArithmetic
                 return operation;
         }
     }
+
+    /// <summary>x + (y + c) = (x + y) + c: sums that differ in the constant only have a part in common, and accesses take the constant.</summary>
+    private static IrInstruction Reassociate(IrInstruction add, IrInstruction x, IrInstruction y, SimplifyContext context)
+    {
+        if (IsDisplaced(x, context))
+            (x, y) = (y, x);
+        IrInstruction sum = context.Insert(IrOpcode.Add, 64, x, y.Operands[0]);
+        return context.Rewrite(add, IrOpcode.Add, 64, sum, y.Operands[1]);
+    }
+
+    private static bool IsDisplaced(IrInstruction value, SimplifyContext context) =>
+        value is { Opcode: IrOpcode.Add, Width: 64, Operands: [_, { Opcode: IrOpcode.Constant }] }
+        && context.HasOneUse(value);
 
     private static IrInstruction Subtract(IrInstruction subtract, IrInstruction x, IrInstruction y, SimplifyContext context)
     {

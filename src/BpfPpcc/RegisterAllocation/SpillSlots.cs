@@ -62,4 +62,37 @@ internal static class SpillSlots
 
         return slot;
     }
+
+    /// <summary>Renumbers the slots so that those which no edit names any more take no room; returns how many are left.</summary>
+    public static int Compact(AllocationEdit[] edits, int slotCount)
+    {
+        var numbers = new int[slotCount];
+        Array.Fill(numbers, -1);
+        int used = 0;
+        foreach (ref AllocationEdit edit in edits.AsSpan())
+        {
+            if (edit.Rematerialize is null && !edit.From.IsGpr)
+            {
+                edit = edit with { From = Renumber(edit.From) };
+            }
+
+            if (!edit.To.IsGpr)
+            {
+                edit = edit with { To = Renumber(edit.To) };
+            }
+        }
+
+        return used;
+
+        Location Renumber(Location slot)
+        {
+            ref int number = ref numbers[slot.SpillSlot];
+            if (number < 0)
+            {
+                number = used++;
+            }
+
+            return Location.InSpillSlot(number);
+        }
+    }
 }

@@ -5,8 +5,8 @@ namespace BpfPpcc.Selection;
 /// <summary>
 /// Addresses that go up or down with a loop, before anything is selected: where an induction variable is only added to one base that stays
 /// the same, the sum takes its place, so that a step is one addition and not two. If something a constant away from the sum is wanted
-/// in a register, say to compare it with the end of the packet, the sum starts that much farther on, and memory is accessed at displacements
-/// from there.
+/// in a register, say to compare it with the end of the packet, the sum starts that much farther on, and memory is accessed at
+/// displacements from there.
 /// </summary>
 /// <remarks>Works on IR and leaves IR; the control flow stays.</remarks>
 internal sealed class AddressRecurrences
@@ -31,7 +31,8 @@ internal sealed class AddressRecurrences
     }
 
     /// <summary>An induction variable, its step, and the sum that replaces it.</summary>
-    private readonly record struct Recurrence(IrInstruction Phi, IrInstruction Next, long Step, int Entering, IrInstruction Sum, IrInstruction Base);
+    private readonly record struct Recurrence(
+        IrInstruction Phi, IrInstruction Next, long Step, int Entering, IrInstruction Sum, IrInstruction Base);
 
     /// <summary>Rewrites the function; true if anything changed.</summary>
     public static bool Rewrite(IrFunction function, DominatorTree dominators, LoopNest loops, ValueFacts facts)
@@ -134,8 +135,8 @@ internal sealed class AddressRecurrences
     }
 
     /// <summary>
-    /// How far from the sum the new induction variable is: as far as the one sum of it with a constant that is wanted in a register. All other
-    /// uses must be addresses, that the difference can be taken from.
+    /// How far from the sum the new induction variable is: as far as the one sum of it with a constant that is wanted in a register. All
+    /// other uses must be addresses, from which the difference can be taken.
     /// </summary>
     private long ChooseDistance(IrInstruction sum)
     {

@@ -154,6 +154,8 @@ internal static class AddressRules
         SymbolId symbol = split.Base.Symbol;
         if (!TrySymbolOffset(context, split, out long offset))
             return WithOffset(context, context.UseSymbolAddress(symbol, 0), unchecked(split.Base.Immediate + split.Offset), kind);
+        if (kind != DisplacementKind.None && context.TryMapDisplacement(symbol, offset, out AddressOperands fromMap))
+            return fromMap;
         if (!context.IsExtern(symbol) && (kind == DisplacementKind.D || (kind == DisplacementKind.DS && (offset & 3) == 0)))
             return new AddressOperands(context.UseTocHigh(symbol, offset), Address(symbol, offset, SymbolModifier.TocLo), IsIndexed: false);
         return WithOffset(context, context.UseSymbolAddress(symbol, offset), 0, kind);

@@ -18,8 +18,31 @@ internal static class ArithmeticRules
         int index = ValueFacts.ImmediateOperand(value);
         if (index >= 0 && ValueFacts.TryConstant(value.Operands[index], out long constant))
             AddImmediate(context, result, UseOperand(context, value, 1 - index), Truncate(constant, value.Width), value.Width);
+        else if (context.Target.Cpu >= Ppc64Cpu.Power9 && TryProduct(context, value, out IrInstruction product, out IrInstruction addend))
+            SelectMultiplyAdd(context, result, product, addend, value.Width);
         else
             context.Emit(Add, Def(result), UseOperand(context, value, 0), UseOperand(context, value, 1));
+    }
+
+    private static void SelectMultiplyAdd(
+        SelectionContext context, VirtualRegister result, IrInstruction product, IrInstruction addend, int width)
+    {
+        MachineOperand left = context.UseLow(product.Operands[0], width);
+        MachineOperand right = context.UseLow(product.Operands[1], width);
+        context.Emit(Maddld, Def(result), left, right, context.UseLow(addend, width));
+    }
+
+    /// <summary>A sum with a product of two registers that nobody else wants.</summary>
+    private static bool TryProduct(SelectionContext context, IrInstruction sum, out IrInstruction product, out IrInstruction addend)
+    {
+        (product, addend) = (sum.Operands[0], sum.Operands[1]);
+        if (IsProduct(product))
+            return true;
+        (product, addend) = (addend, product);
+        return IsProduct(product);
+
+        bool IsProduct(IrInstruction value) => value.Opcode == IrOpcode.Multiply && value.Width >= sum.Width && context.IsOnlyUse(value)
+            && ValueFacts.ImmediateOperand(value) < 0;
     }
 
     public static void SelectSubtract(SelectionContext context, IrInstruction value, VirtualRegister result)

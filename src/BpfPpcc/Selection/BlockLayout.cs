@@ -4,9 +4,9 @@ using BpfPpcc.Mir;
 namespace BpfPpcc.Selection;
 
 /// <summary>
-/// Which machine blocks an IR function becomes, decided before anything is selected: an IR block becomes one, and a few more for each of its
-/// tail calls; an edge from a block with several successors to a block with several predecessors that carries values, or on which a loop's
-/// count is set, gets a block of its own.
+/// Which machine blocks an IR function becomes, decided before anything is selected: an IR block becomes one, and a few more for each of
+/// its tail calls; an edge from a block with several successors to a block with several predecessors that carries values, or on which a
+/// loop's count is set, gets a block of its own.
 /// Indices follow the reverse postorder of the IR blocks. All tables are indexed by IR block id, those of edges by twice that plus the
 /// index of the target.
 /// </summary>

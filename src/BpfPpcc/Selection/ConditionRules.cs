@@ -18,6 +18,38 @@ internal static class ConditionRules
     /// <summary>What is compared.</summary>
     private readonly record struct Comparison(IrCondition Condition, IrInstruction Left, IrInstruction Right, int Width);
 
+    /// <summary>
+    /// True for a comparison that gives again what CR0 holds; otherwise notes what an instruction leaves there. To be asked in the order of
+    /// a block's instructions.
+    /// </summary>
+    /// <param name="instruction">The instruction.</param>
+    /// <param name="comparison">The comparison whose outcome CR0 holds, or null.</param>
+    public static bool IsRepeated(MachineInstruction instruction, ref MachineInstruction? comparison)
+    {
+        if (instruction.Pseudo == MachinePseudo.None && instruction.Operands.Length == 3
+            && instruction.Operands[0].Kind == MachineOperandKind.CrField)
+        {
+            if (comparison is not null && comparison.Opcode == instruction.Opcode
+                && comparison.Operands.AsSpan().SequenceEqual(instruction.Operands))
+            {
+                return true;
+            }
+
+            comparison = instruction;
+        }
+        else if (instruction.ClobbersVolatile || IsAtomic(instruction)
+            || (instruction.Pseudo == MachinePseudo.None
+                && (Ppc64InstructionTable.Row(instruction.Opcode).Effects & Ppc64Effects.DefinesCr0) != 0))
+        {
+            comparison = null;
+        }
+
+        return false;
+    }
+
+    private static bool IsAtomic(MachineInstruction instruction) =>
+        instruction.Pseudo is MachinePseudo.AtomicReadModifyWrite or MachinePseudo.AtomicCompareExchange;
+
     public static void SelectSelect(SelectionContext context, IrInstruction value, VirtualRegister result)
     {
         ConditionOutcome outcome = EmitComparison(context, value);

@@ -2,7 +2,9 @@ using BpfPpcc.Ir;
 
 namespace BpfPpcc.Selection;
 
-/// <summary>A loop that is left, at the latest, when a branch in it has run a number of times that is known when the loop is entered.</summary>
+/// <summary>
+/// A loop that is left, at the latest, when a branch in it has run a number of times that is known when the loop is entered.
+/// </summary>
 /// <param name="Header">The loop's header.</param>
 /// <param name="Entering">The only block outside of the loop from which it is entered.</param>
 /// <param name="ContinueTarget">Which target of the branch stays in the loop.</param>
@@ -116,7 +118,9 @@ internal sealed class CountedLoops
         bool leaves = IsInLoop(header, exit.Successors[continueTarget]) && !IsInLoop(header, exit.Successors[1 - continueTarget]);
         if (!leaves || !_dominators.Dominates(exit, latch))
             return;
-        if (!ExitComparison.TryMatch(_facts, header, entering, repeating, exit.Terminator, continueTarget, out ExitComparison variable))
+        bool isInductive = ExitComparison.TryMatch(
+            _facts, header, entering, repeating, exit.Terminator, continueTarget, out ExitComparison variable);
+        if (!isInductive)
             return;
         IrBlock from = header.Predecessors[entering];
         CountedLoop? loop = null;

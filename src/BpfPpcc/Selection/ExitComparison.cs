@@ -24,7 +24,13 @@ internal readonly record struct ExitComparison(
     /// <param name="continueTarget">Which of its targets stays in the loop.</param>
     /// <param name="comparison">The result.</param>
     public static bool TryMatch(
-        ValueFacts facts, IrBlock header, int entering, int repeating, IrInstruction branch, int continueTarget, out ExitComparison comparison)
+        ValueFacts facts,
+        IrBlock header,
+        int entering,
+        int repeating,
+        IrInstruction branch,
+        int continueTarget,
+        out ExitComparison comparison)
     {
         comparison = default;
         IrCondition condition = continueTarget == 0 ? branch.Condition : branch.Condition.Negated();
@@ -44,7 +50,9 @@ internal readonly record struct ExitComparison(
         return stepped == phi && step != 0;
     }
 
-    /// <summary>How often the exit runs until the condition fails, where the initial value is a constant and nothing wraps on the way.</summary>
+    /// <summary>
+    /// How often the exit runs until the condition fails, where the initial value is a constant and nothing wraps on the way.
+    /// </summary>
     public bool TryConstantCount(out long count)
     {
         count = 0;
@@ -72,13 +80,14 @@ internal readonly record struct ExitComparison(
     }
 
     /// <summary>
-    /// The count where it is a value: something counted down to 0 by ones. In 64 bits a count of 0 is right too, as both go on 2 to the power
-    /// of 64 times.
+    /// The count where it is a value: something counted down to 0 by ones. In 64 bits a count of 0 is right too, as both go on 2 to the
+    /// power of 64 times.
     /// </summary>
     public bool TryVariableCount([NotNullWhen(true)] out IrInstruction? count)
     {
         count = Initial;
-        return Width == 64 && Offset == -1 && Step == -1 && Limit == 0 && Condition == IrCondition.NotEqual && !ValueFacts.TryConstant(Initial, out _);
+        return Width == 64 && Offset == -1 && Step == -1 && Limit == 0 && Condition == IrCondition.NotEqual
+            && !ValueFacts.TryConstant(Initial, out _);
     }
 
     /// <summary>How many steps from <paramref name="first"/> to the limit or above it; -1 if they lead away from it.</summary>

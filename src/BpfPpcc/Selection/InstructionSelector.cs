@@ -35,7 +35,8 @@ public static class InstructionSelector
             facts = Examine(function, dominators, loops, out countedLoops);
         var layout = new BlockLayout(function, dominators, loops, countedLoops, facts, module, result);
         var words = new WordValues(function, reversePostorder, loops, facts);
-        var context = new SelectionContext(module, target, result, facts, words, function.InstructionCount);
+        MapBase? mapBase = MapBase.Choose(function, module, dominators, loops, layout);
+        var context = new SelectionContext(module, target, result, facts, words, mapBase, function.InstructionCount);
         for (int i = reversePostorder.Length - 1; i >= 0; i--)
             SelectBlock(context, layout, countedLoops, reversePostorder[i], isEntry: i == 0);
         ConnectPredecessors(result);

@@ -25,7 +25,10 @@ internal static class LogicalRules
     {
         int index = ValueFacts.ImmediateOperand(value);
         if (index < 0 || !ValueFacts.TryConstant(value.Operands[index], out long constant))
-            SelectRegisters(context, value, result, Or, Orc);
+        {
+            if (!RotateAndInsert.TrySelect(context, value, result))
+                SelectRegisters(context, value, result, Or, Orc);
+        }
         else if (ArithmeticRules.Truncate(constant, value.Width) == -1)
             context.LoadImmediate(result, -1);
         else

@@ -49,7 +49,7 @@ internal static class RotateAndMask
     }
 
     /// <summary>The longest chain that ends with the value and is one instruction.</summary>
-    private static bool TryMatch(SelectionContext context, IrInstruction value, out IrInstruction source, out int rotation, out ulong mask)
+    public static bool TryMatch(SelectionContext context, IrInstruction value, out IrInstruction source, out int rotation, out ulong mask)
     {
         source = value;
         rotation = 0;
@@ -147,7 +147,7 @@ internal static class RotateAndMask
     /// A rotation of the low word gives the same: the mask lies in it (bits 32..63), and takes nothing that comes from above the word or
     /// goes round its end.
     /// </summary>
-    private static bool IsWithinWord(int rotation, int begin, int end)
+    public static bool IsWithinWord(int rotation, int begin, int end)
     {
         if (begin < 32)
             return false;

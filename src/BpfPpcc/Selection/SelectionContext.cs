@@ -16,7 +16,13 @@ namespace BpfPpcc.Selection;
 /// those again that it cannot keep.
 /// </remarks>
 internal sealed class SelectionContext(
-    IrModule module, TargetDescription target, MachineFunction result, ValueFacts facts, WordValues words, int valueCount)
+    IrModule module,
+    TargetDescription target,
+    MachineFunction result,
+    ValueFacts facts,
+    WordValues words,
+    MapBase? mapBase,
+    int valueCount)
 {
     /// <summary>For blocks outside of loops, in place of the block to which leaves are hoisted.</summary>
     public const int NoBlock = -1;
@@ -36,6 +42,8 @@ internal sealed class SelectionContext(
     /// <summary>By block that is still to be filled: the leaves that loops behind it use.</summary>
     private readonly Dictionary<int, List<(LeafKey Key, VirtualRegister Register)>> _hoistedLeaves = [];
     private readonly Dictionary<(LeafKey Key, int Block), VirtualRegister> _hoistedRegisters = [];
+    private readonly MapBase? _mapBase = mapBase;
+    private VirtualRegister? _mapBaseRegister;
     private int _position = -1;
     private int _hoistBlock = NoBlock;
 
@@ -63,6 +71,9 @@ internal sealed class SelectionContext(
 
         /// <summary>The upper part of a symbol's address, to which a TocLo displacement is added.</summary>
         TocHigh,
+
+        /// <summary>The address of a map, as a distance from the <see cref="MapBase"/>.</summary>
+        MapAddress,
     }
 
     private readonly record struct LeafKey(LeafKind Kind, SymbolId Symbol, long Value);
@@ -113,11 +124,13 @@ internal sealed class SelectionContext(
             ? right.Before.CompareTo(left.Before)
             : left.Register.Number.CompareTo(right.Register.Number));
         int nextLeaf = 0;
+        MachineInstruction? comparison = null;
         for (int i = _reversed.Count - 1; i >= 0; i--)
         {
             for (; nextLeaf < _leaves.Count && _leaves[nextLeaf].Before == i + 1; nextLeaf++)
                 instructions.Add(MakeLeaf(_leaves[nextLeaf]));
-            instructions.Add(_reversed[i]);
+            if (!ConditionRules.IsRepeated(_reversed[i], ref comparison))
+                instructions.Add(_reversed[i]);
         }
 
         _reversed.Clear();
@@ -245,13 +258,24 @@ internal sealed class SelectionContext(
 
     /// <summary>A use of an address in the object, or of an extern one.</summary>
     public MachineOperand UseSymbolAddress(SymbolId symbol, long addend) =>
-        MachineOperand.Use(LeafRegister(new LeafKey(LeafKind.SymbolAddress, symbol, addend)));
+        MachineOperand.Use(LeafRegister(AddressKey(symbol, addend)));
+
+    /// <summary>A displacement from the register that holds the address of one map, if the symbol is a map that it reaches.</summary>
+    public bool TryMapDisplacement(SymbolId symbol, long addend, out AddressOperands operands)
+    {
+        operands = default;
+        if (_mapBase is null || !_mapBase.TryDistance(Module, symbol, addend, out long distance) || (distance & 3) != 0)
+            return false;
+        operands = new AddressOperands(MachineOperand.Use(MapBaseRegister()), MachineOperand.Immediate(distance), IsIndexed: false);
+        return true;
+    }
 
     public MachineOperand UseStackAddress(long offset) =>
         MachineOperand.Use(LeafRegister(new LeafKey(LeafKind.StackAddress, SymbolId.None, offset)));
 
     /// <summary>
-    /// A register for one use alone, for an argument that must be in a certain register: what takes one instruction is made there, not moved.
+    /// A register for one use alone, for an argument that must be in a certain register: what takes one instruction is made there, not
+    /// moved.
     /// </summary>
     public VirtualRegister ArgumentRegister(IrInstruction value)
     {
@@ -261,6 +285,8 @@ internal sealed class SelectionContext(
         LeafKey key = KeyOf(value);
         if (_hoistBlock != NoBlock && !IsOneInstruction(key))
             return LeafRegister(key);
+        if (TryMapBase(key, out VirtualRegister @base))
+            return @base;
         VirtualRegister register = NewRegister();
         _rule.Add(MakeLeaf(new Leaf(key, register, 0, _position)));
         return register;
@@ -275,12 +301,20 @@ internal sealed class SelectionContext(
         if (!IsLeaf(value))
             return isWord ? LowRegister(value, 32) : Register(value);
         LeafKey key = KeyOf(value);
+        if (isWord && WordValues.IsCheaperSignExtended(value))
+            key = key with { Value = (int)key.Value };
         return IsOneInstruction(key) ? LocalLeafRegister(key) : LeafRegister(key);
     }
 
     /// <summary>Makes a constant or address where it stands.</summary>
-    public void EmitLeaf(IrInstruction value, VirtualRegister register) =>
-        _rule.Add(MakeLeaf(new Leaf(KeyOf(value), register, 0, _position)));
+    public void EmitLeaf(IrInstruction value, VirtualRegister register)
+    {
+        LeafKey key = KeyOf(value);
+        if (TryMapBase(key, out VirtualRegister @base))
+            Copy(register, @base);
+        else
+            _rule.Add(MakeLeaf(new Leaf(key, register, 0, _position)));
+    }
 
     /// <summary>True if a load can be done at a later instruction that is its only user.</summary>
     public bool CanMoveLoad(IrInstruction load, IrInstruction user) => load.Opcode == IrOpcode.Load && !load.IsOrdered
@@ -315,16 +349,55 @@ internal sealed class SelectionContext(
     private static bool IsOneInstruction(LeafKey key) => key.Kind switch
     {
         LeafKind.Immediate => Ppc64Fields.FitsSI16(key.Value) || Ppc64Fields.FitsShiftedSI16(key.Value),
-        LeafKind.StackAddress or LeafKind.TocHigh or LeafKind.ZeroExtension => true,
+        LeafKind.StackAddress or LeafKind.TocHigh or LeafKind.ZeroExtension or LeafKind.MapAddress => true,
         LeafKind.SymbolAddress => false,
     };
 
-    private static LeafKey KeyOf(IrInstruction value)
+    private LeafKey AddressKey(SymbolId symbol, long addend) =>
+        _mapBase is not null && _mapBase.TryDistance(Module, symbol, addend, out long distance)
+            ? new LeafKey(LeafKind.MapAddress, SymbolId.None, distance)
+            : new LeafKey(LeafKind.SymbolAddress, symbol, addend);
+
+    /// <summary>The register with the address of the anchor, which is made at the end of a block that dominates this one.</summary>
+    private VirtualRegister MapBaseRegister()
+    {
+        var key = new LeafKey(LeafKind.SymbolAddress, _mapBase!.Anchor, 0);
+        if (_mapBaseRegister is not { } register)
+        {
+            _mapBaseRegister = register = NewRegister();
+            if (OpenBlock != _mapBase.Block)
+                Hoist(_mapBase.Block, key, register);
+        }
+
+        if (OpenBlock == _mapBase.Block)
+        {
+            if (!_leafIndices.TryGetValue(key, out (int Block, int Index) place) || place.Block != OpenBlock)
+                place = (OpenBlock, AddLeaf(key, register));
+            _requestedLeaves.Add(place.Index);
+        }
+
+        return register;
+    }
+
+    /// <summary>
+    /// True if the leaf is the base itself. What is made from the base asks for it before it gets a register: of leaves that are made at one
+    /// place, the lower number comes first.
+    /// </summary>
+    private bool TryMapBase(LeafKey key, out VirtualRegister register)
+    {
+        register = default;
+        if (key.Kind != LeafKind.MapAddress)
+            return false;
+        register = MapBaseRegister();
+        return key.Value == 0;
+    }
+
+    private LeafKey KeyOf(IrInstruction value)
     {
         if (ValueFacts.TryConstant(value, out long constant))
             return new LeafKey(LeafKind.Immediate, SymbolId.None, constant);
         return value.Opcode == IrOpcode.SymbolAddress
-            ? new LeafKey(LeafKind.SymbolAddress, value.Symbol, value.Immediate)
+            ? AddressKey(value.Symbol, value.Immediate)
             : new LeafKey(LeafKind.StackAddress, SymbolId.None, value.Immediate);
     }
 
@@ -332,6 +405,8 @@ internal sealed class SelectionContext(
 
     private VirtualRegister LocalLeafRegister(LeafKey key)
     {
+        if (TryMapBase(key, out VirtualRegister @base))
+            return @base;
         if (!_leafIndices.TryGetValue(key, out (int Block, int Index) place) || place.Block != OpenBlock)
             place = (OpenBlock, AddLeaf(key, NewRegister()));
         _requestedLeaves.Add(place.Index);
@@ -347,14 +422,21 @@ internal sealed class SelectionContext(
 
     private VirtualRegister HoistedLeafRegister(LeafKey key)
     {
+        if (TryMapBase(key, out VirtualRegister @base))
+            return @base;
         if (_hoistedRegisters.TryGetValue((key, _hoistBlock), out VirtualRegister register))
             return register;
         register = NewRegister();
         _hoistedRegisters.Add((key, _hoistBlock), register);
-        if (!_hoistedLeaves.TryGetValue(_hoistBlock, out List<(LeafKey Key, VirtualRegister Register)>? hoisted))
-            _hoistedLeaves.Add(_hoistBlock, hoisted = []);
-        hoisted.Add((key, register));
+        Hoist(_hoistBlock, key, register);
         return register;
+    }
+
+    private void Hoist(int block, LeafKey key, VirtualRegister register)
+    {
+        if (!_hoistedLeaves.TryGetValue(block, out List<(LeafKey Key, VirtualRegister Register)>? hoisted))
+            _hoistedLeaves.Add(block, hoisted = []);
+        hoisted.Add((key, register));
     }
 
     private MachineInstruction MakeLeaf(Leaf leaf)
@@ -368,8 +450,11 @@ internal sealed class SelectionContext(
                 MachineOperand.Physical(Gpr.R1), MachineOperand.Frame(FrameArea.BpfStack, key.Value)),
             LeafKind.SymbolAddress => new(AddressPseudo(key.Symbol), leaf.Position, register,
                 MachineOperand.Address(key.Symbol, key.Value)),
-            LeafKind.ZeroExtension => new(Ppc64Opcode.Rlwinm, leaf.Position, register, MachineOperand.Use(new VirtualRegister((int)key.Value)),
+            LeafKind.ZeroExtension => new(Ppc64Opcode.Rlwinm, leaf.Position, register,
+                MachineOperand.Use(new VirtualRegister((int)key.Value)),
                 MachineOperand.Immediate(0), MachineOperand.Immediate(0), MachineOperand.Immediate(31)),
+            LeafKind.MapAddress => new(Ppc64Opcode.Addi, leaf.Position, register,
+                MachineOperand.Use(_mapBaseRegister!.Value), MachineOperand.Immediate(key.Value)),
             LeafKind.TocHigh => new(Ppc64Opcode.Addis, leaf.Position, register,
                 MachineOperand.Physical(Gpr.R2), MachineOperand.Address(key.Symbol, key.Value, SymbolModifier.TocHa)),
         };

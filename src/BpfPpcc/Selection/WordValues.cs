@@ -72,7 +72,8 @@ internal sealed class WordValues
             return false;
         foreach (IrInstruction operand in value.Operands)
         {
-            if (_facts.Resolve(operand) is { } source && (source.Opcode == IrOpcode.Phi ? source != value : IsExtensionOfWord(source)))
+            IrInstruction source = _facts.Resolve(operand);
+            if (source.Opcode == IrOpcode.Phi ? source != value : IsExtensionOfWord(source) || IsCheaperSignExtended(source))
                 return true;
         }
 
@@ -83,6 +84,11 @@ internal sealed class WordValues
     private bool IsExtensionOfWord(IrInstruction value) => value.Opcode == IrOpcode.ZeroExtend && value.Width == 32
         && _facts.Resolve(value) == value && !ValueFacts.TryConstant(value, out _)
         && value.Operands[0].Opcode is IrOpcode.Add or IrOpcode.Subtract or IrOpcode.Multiply or IrOpcode.Negate or IrOpcode.Phi;
+
+    /// <summary>A constant that takes one instruction if its upper half may be ones.</summary>
+    public static bool IsCheaperSignExtended(IrInstruction value) => ValueFacts.TryConstant(value, out long constant)
+        && constant == (uint)constant && (int)constant < 0
+        && (Ppc64Fields.FitsSI16((int)constant) || Ppc64Fields.FitsShiftedSI16((int)constant));
 
     private void CountWholeUses(IrBlock[] reversePostorder)
     {
@@ -162,7 +168,9 @@ internal sealed class WordValues
         for (int index = 0; index < value.Operands.Length; index++)
         {
             IrInstruction operand = _facts.Resolve(value.Operands[index]);
-            if (operand != value && IsCandidate(operand) && _isWord[operand.Id])
+            if (IsCheaperSignExtended(operand))
+                saved += Cost(block.Predecessors[index]);
+            else if (operand != value && IsCandidate(operand) && _isWord[operand.Id])
                 saved += Cost(operand.Opcode == IrOpcode.Phi ? block.Predecessors[index] : operand.Block!);
         }
 
@@ -185,8 +193,8 @@ internal sealed class WordValues
             user.Width == 64 && (index == 1 || !ValueFacts.TryConstant(user.Operands[1], out _)),
         IrOpcode.ShiftRightArithmetic => user.Width == 64,
         IrOpcode.And => !IsMask(user),
-        IrOpcode.Or or IrOpcode.Xor or IrOpcode.Load or IrOpcode.CallExtern or IrOpcode.CallLocal or IrOpcode.CallIndirect or IrOpcode.TailCall
-            or IrOpcode.Jump or IrOpcode.Return or IrOpcode.Unreachable => true,
+        IrOpcode.Or or IrOpcode.Xor or IrOpcode.Load or IrOpcode.CallExtern or IrOpcode.CallLocal or IrOpcode.CallIndirect
+            or IrOpcode.TailCall or IrOpcode.Jump or IrOpcode.Return or IrOpcode.Unreachable => true,
         IrOpcode.Constant or IrOpcode.Undefined or IrOpcode.Argument or IrOpcode.StackAddress or IrOpcode.SymbolAddress => false,
     };
 

@@ -16,7 +16,7 @@ internal static class CallGraph
     private const int Unvisited = 0;
     private const int OnPath = -1;
 
-    /// <summary>True if the call graph is sound. Expects functions that passed the structure check.</summary>
+    /// <summary>True if the call graph is sound.</summary>
     public static bool Check(BpfModule module, DiagnosticBag diagnostics)
     {
         int[][] callees = FindCallees(module);
@@ -36,7 +36,7 @@ internal static class CallGraph
             var own = new SortedSet<int>();
             foreach (BpfReference reference in function.References.Values)
             {
-                if (reference is BpfReference.FunctionCall call)
+                if (reference is BpfReference.FunctionCall call && (uint)call.Function < (uint)callees.Length)
                     own.Add(call.Function);
             }
 

@@ -285,6 +285,9 @@ internal sealed class PointerClasses
             case BpfReference.ExternCall external:
                 CallExtern(external.Name, state);
                 break;
+            case BpfReference.HostCall:
+                state[0] = PointerClass.Other;
+                break;
             default:
                 if (instruction.IsCallIndirect)
                     CallIndirect(state[instruction.Dst], state);

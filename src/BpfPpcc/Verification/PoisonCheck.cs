@@ -9,6 +9,11 @@ namespace BpfPpcc.Verification;
 /// </summary>
 internal static class PoisonCheck
 {
+    public const string Help = "guard the access with bpf_core_field_exists(), bpf_core_type_exists() or bpf_core_enum_value_exists()";
+
+    public static string MessageOf(BpfReference.Poisoned poisoned) =>
+        $"{poisoned.Reason}, and the instruction that depends on it can be reached (CO-RE)";
+
     /// <summary>True if no poisoned instruction can be reached. Expects functions that passed the structure check.</summary>
     public static bool Check(BpfModule module, bool[][] reachable, DiagnosticBag diagnostics)
     {
@@ -23,10 +28,7 @@ internal static class PoisonCheck
                 if (reference is not BpfReference.Poisoned poisoned || !executed[slot])
                     continue;
                 isSound = false;
-                diagnostics.Error(
-                    DiagnosticId.CoreRelocationFailed, $"{poisoned.Reason}, and the instruction that depends on it can be reached (CO-RE)",
-                    SlotLocation.Of(module, function, slot),
-                    "guard the access with bpf_core_field_exists(), bpf_core_type_exists() or bpf_core_enum_value_exists()");
+                diagnostics.Error(DiagnosticId.CoreRelocationFailed, MessageOf(poisoned), SlotLocation.Of(module, function, slot), Help);
             }
         }
 

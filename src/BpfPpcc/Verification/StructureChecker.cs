@@ -1,4 +1,3 @@
-using System.Globalization;
 using BpfPpcc.Bpf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Loading;
@@ -7,11 +6,9 @@ namespace BpfPpcc.Verification;
 
 /// <summary>
 /// Checks of a function's form that need no knowledge of register contents, as the Linux verifier makes them before and while it walks:
-/// instructions of RFC 9669 and its Linux additions only, unused fields zero, r10 read-only, jumps to instructions of the same function,
-/// no way to run off its end. Unreachable instructions are checked alike, but being unreachable is no error.
+/// instructions of RFC 9669 and its Linux additions only, unused fields zero, jumps to instructions of the same function, no way to run off its end. Unreachable instructions are checked alike, but being unreachable is no error.
 ///
-/// Constant division by zero and constant shifts by the operand's width or more have a meaning in RFC 9669 and are refused by Linux
-/// because nobody writes them on purpose: --no-verify lets them through.
+/// Writes to r10, constant division by zero and accesses outside of the stack are the walk's to find; where none runs, they are found here.
 /// </summary>
 internal sealed class StructureChecker
 {
@@ -28,48 +25,31 @@ internal sealed class StructureChecker
     private readonly BpfFunction _function;
     private readonly VerifierOptions _options;
     private readonly DiagnosticBag _diagnostics;
+
+    /// <summary>Whether to look at instructions that exist but must not be executed: where the walk runs, it finds those that are.</summary>
+    private readonly bool _checksMeaning;
     private int _errors;
 
-    private StructureChecker(BpfModule module, BpfFunction function, VerifierOptions options, DiagnosticBag diagnostics)
+    private StructureChecker(BpfModule module, BpfFunction function, VerifierOptions options, DiagnosticBag diagnostics, bool checksMeaning)
     {
+        _checksMeaning = checksMeaning;
         _module = module;
         _function = function;
         _options = options;
         _diagnostics = diagnostics;
     }
 
-    /// <summary>
-    /// Checks all functions; true if none has an error. <paramref name="reachable"/> receives per function which slots are executed.
-    /// </summary>
-    public static bool Check(BpfModule module, VerifierOptions options, bool[][] reachable, DiagnosticBag diagnostics)
-    {
-        bool isSound = CheckSize(module, diagnostics);
-        foreach (BpfFunction function in module.Functions)
-            isSound &= CheckFunction(module, function, options, reachable, diagnostics);
-        return isSound;
-    }
-
-    /// <summary>Checks one function.</summary>
+    /// <summary>Checks one function; true if it has no error. <paramref name="reachable"/> receives which of its slots are executed.</summary>
+    /// <param name="checksMeaning">
+    /// Refuse as well what exists but must not be executed (<see cref="InstructionMeaning"/>, accesses outside of the stack). Not wanted
+    /// before a walk, which finds it where it is executed and lets it stand where it is not, as Linux does.
+    /// </param>
     public static bool CheckFunction(
-        BpfModule module, BpfFunction function, VerifierOptions options, bool[][] reachable, DiagnosticBag diagnostics)
+        BpfModule module, BpfFunction function, VerifierOptions options, bool[][] reachable, DiagnosticBag diagnostics, bool checksMeaning)
     {
-        var checker = new StructureChecker(module, function, options, diagnostics);
+        var checker = new StructureChecker(module, function, options, diagnostics, checksMeaning);
         reachable[function.Index] = checker.CheckFunction();
         return checker._errors == 0;
-    }
-
-    private static bool CheckSize(BpfModule module, DiagnosticBag diagnostics)
-    {
-        long slots = 0;
-        foreach (BpfFunction function in module.Functions)
-            slots = Math.Max(slots, function.Instructions.Length);
-        if (slots <= MaximumSlots)
-            return true;
-        diagnostics.Error(
-            DiagnosticId.ProgramTooLarge,
-            string.Create(CultureInfo.InvariantCulture, $"a function has {slots} instructions, more than the limit of {MaximumSlots}"),
-            new DiagnosticLocation(module.SourceName));
-        return false;
     }
 
     private bool[] CheckFunction()
@@ -80,6 +60,12 @@ internal sealed class StructureChecker
             _errors++;
             _diagnostics.Error(DiagnosticId.EmptyProgram, "the function has no instructions", SlotLocation.Of(_module, _function));
             return [];
+        }
+
+        if (code.Length > MaximumSlots)
+        {
+            Error(DiagnosticId.ProgramTooLarge, 0, Format($"the function has {code.Length} instructions, more than the limit of {MaximumSlots}"));
+            return new bool[code.Length];
         }
 
         bool[] isSecondSlot = FindSecondSlots(code);
@@ -115,12 +101,9 @@ internal sealed class StructureChecker
             CheckSecondSlot(code, slot);
         if (ControlFlow.IsJump(instruction))
             CheckJump(code, slot, isSecondSlot);
-        if (instruction.WrittenRegister == BpfEncoding.FramePointer)
-            Error(DiagnosticId.FramePointerWritten, slot, "the instruction writes r10, the frame pointer, which is read-only");
-        if (instruction.Class is BpfClass.ALU or BpfClass.ALU64)
-            CheckArithmetic(instruction, slot);
-        CheckStackAccess(instruction, slot);
-        CheckReference(instruction, slot);
+        if (_checksMeaning)
+            CheckMeaning(instruction, slot);
+        CheckReference(code, slot);
     }
 
     private bool CheckEncoding(BpfInstruction instruction, int slot)
@@ -161,27 +144,13 @@ internal sealed class StructureChecker
         }
     }
 
-    private void CheckArithmetic(BpfInstruction instruction, int slot)
+    private void CheckMeaning(BpfInstruction instruction, int slot)
     {
-        if (BpfEncoding.IsAddressSpaceCast(instruction))
-        {
-            Error(
-                DiagnosticId.AddressSpaceCastUnsupported, slot, "addr_space_cast is not supported: arenas exist in the Linux kernel only",
-                "keep the data in a map or in global variables instead");
-        }
-
-        if (instruction.Source == BpfSource.X || _options.NoVerify)
-            return;
-        if (instruction.AluCode is BpfAluCode.DIV or BpfAluCode.MOD && instruction.Imm == 0)
-        {
-            Error(
-                DiagnosticId.ConstantDivisionByZero, slot, "the instruction divides by the constant 0",
-                "BPF defines the result (0, or the dividend for %); if that is meant, compile with --no-verify");
-        }
-
-        int width = instruction.Class == BpfClass.ALU ? 32 : 64;
-        if (instruction.AluCode is BpfAluCode.LSH or BpfAluCode.RSH or BpfAluCode.ARSH && (uint)instruction.Imm >= (uint)width)
-            Error(DiagnosticId.ConstantShiftOutOfRange, slot, Format($"the shift by {instruction.Imm} is outside of 0 to {width - 1}"));
+        if (instruction.WrittenRegister == BpfEncoding.FramePointer)
+            Error(slot, InstructionMeaning.FramePointerWritten);
+        if (InstructionMeaning.FindArithmeticFault(instruction) is { } fault && !(_options.NoVerify && InstructionMeaning.IsDefined(fault.Id)))
+            Error(slot, fault);
+        CheckStackAccess(instruction, slot);
     }
 
     /// <summary>Accesses whose base is r10 itself, so that the offset alone says where they go.</summary>
@@ -208,21 +177,23 @@ internal sealed class StructureChecker
     }
 
     /// <summary>What only loading can resolve must have been resolved, to something that the instruction can use.</summary>
-    private void CheckReference(BpfInstruction instruction, int slot)
+    private void CheckReference(ReadOnlySpan<BpfInstruction> code, int slot)
     {
+        BpfInstruction instruction = code[slot];
         _function.References.TryGetValue(slot, out BpfReference? reference);
         if (reference is BpfReference.Poisoned)
             return;
         if (instruction.IsLoadImmediate64)
-            CheckAddress(instruction, slot, reference);
+            CheckAddress(code, slot, reference);
         else if (instruction.IsCall && !instruction.IsCallIndirect)
             CheckCall(instruction, slot, reference);
         else if (reference is not null)
             Error(DiagnosticId.ReferenceUnresolved, slot, "a relocation applies to an instruction that holds no address");
     }
 
-    private void CheckAddress(BpfInstruction instruction, int slot, BpfReference? reference)
+    private void CheckAddress(ReadOnlySpan<BpfInstruction> code, int slot, BpfReference? reference)
     {
+        BpfInstruction instruction = code[slot];
         switch (reference)
         {
             case null when instruction.Src != 0:
@@ -231,7 +202,12 @@ internal sealed class StructureChecker
                     Format($"the 64-bit load takes an address of kind {instruction.Src} by number (file descriptor, index or BTF id)"),
                     "such numbers mean something only to a running kernel: compile the object before a loader has changed it");
                 break;
-            case BpfReference.FunctionCall or BpfReference.ExternCall:
+            case BpfReference.MapAddress when slot + 1 < code.Length && code[slot + 1].Imm != 0:
+                Error(
+                    DiagnosticId.LoadImmediate64Truncated, slot + 1,
+                    Format($"the address of a map is loaded with {code[slot + 1].Imm} in the second half, which must be 0"));
+                break;
+            case BpfReference.FunctionCall or BpfReference.ExternCall or BpfReference.HostCall:
                 Error(DiagnosticId.ReferenceUnresolved, slot, "a relocation for calls applies to a 64-bit load");
                 break;
             case BpfReference.DataAddress data when _module.DataSections[data.Section].IsArena:
@@ -248,7 +224,7 @@ internal sealed class StructureChecker
         switch (reference)
         {
             case BpfReference.FunctionCall call when call.Function >= 0 && call.Function < _module.Functions.Length:
-            case BpfReference.ExternCall:
+            case BpfReference.ExternCall or BpfReference.HostCall:
                 break;
             case null when instruction.Src == BpfPseudo.HelperCall && instruction.Imm > 0:
             case null when instruction.Src == BpfPseudo.HelperCall && IsFreeOfKernelTypes && instruction.Imm == 0:
@@ -324,6 +300,8 @@ internal sealed class StructureChecker
 
     private static (DiagnosticId, string) Reserved(string field, int value) =>
         (DiagnosticId.ReservedFieldUsed, Format($"the instruction does not use its {field}, which holds {value} and must be 0"));
+
+    private void Error(int slot, InstructionFault fault) => Error(fault.Id, slot, fault.Message, fault.Help);
 
     private void Error(DiagnosticId id, int slot, string message, string? help = null)
     {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Loading;
@@ -8,7 +9,7 @@ namespace BpfPpcc.Verification;
 
 /// <summary>What verification says of one program.</summary>
 /// <param name="Object">The input file.</param>
-/// <param name="Verdict">"accept", "reject", or "error" where the program could not be verified at all.</param>
+/// <param name="Verdict">"accept", "reject", or "error" where the object could not be loaded.</param>
 /// <param name="Code">BPFnnnn of the error, "" without one.</param>
 /// <param name="Text">The error's message, "" without one.</param>
 /// <param name="File">C source file of the error, "" if unknown; its line and column are 0 then.</param>
@@ -24,16 +25,36 @@ public sealed record VerificationReport(ImmutableArray<ProgramReport> Programs)
 {
     public bool IsAccepted => Programs.All(static program => program.IsAccepted);
 
-    /// <summary>Writes the report as JSON: {"programs":[{...}]}.</summary>
-    public void WriteJson(Stream output)
+    /// <summary>The report on an object of which not even the programs are known.</summary>
+    /// <param name="objectName">The input file.</param>
+    /// <param name="error">Why it could not be loaded.</param>
+    public static VerificationReport OfUnloadable(string objectName, Diagnostic? error) => new(
+    [
+        new ProgramReport(
+            objectName, error?.Location?.Section ?? "", error?.Location?.Function ?? "", "", "error", error is null ? "" : CodeOf(error.Id), error?.Message ?? "",
+            error?.Location?.Source?.File ?? "", error?.Location?.Source?.Line ?? 0, error?.Location?.Source?.Column ?? 0, 0, 0, 0),
+    ]);
+
+    /// <summary>Reports as JSON in UTF-8: {"programs":[{...}]}.</summary>
+    public static byte[] Json(IEnumerable<VerificationReport> reports)
     {
-        using var writer = new Utf8JsonWriter(output, new JsonWriterOptions { Indented = true });
-        writer.WriteStartObject();
-        writer.WriteStartArray("programs");
-        foreach (ProgramReport program in Programs)
-            Write(writer, program);
-        writer.WriteEndArray();
-        writer.WriteEndObject();
+        using var output = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(output, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            writer.WriteStartObject();
+            writer.WriteStartArray("programs");
+            foreach (VerificationReport report in reports)
+            {
+                foreach (ProgramReport program in report.Programs)
+                    Write(writer, program);
+            }
+
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        }
+
+        output.WriteByte((byte)'\n');
+        return output.ToArray();
     }
 
     internal static VerificationReport Of(BpfModule module, CodeImage image, ImmutableArray<ProgramVerdict> verdicts) =>
@@ -46,9 +67,11 @@ public sealed record VerificationReport(ImmutableArray<ProgramReport> Programs)
     private static ProgramReport Of(
         BpfModule module, ProgramVerdict verdict, DiagnosticId? id, string text, DiagnosticLocation? location) => new(
         module.SourceName, verdict.Program.SectionName, verdict.Program.Name, verdict.Type.ToString(), id is null ? "accept" : "reject",
-        id is { } known ? FormattableString.Invariant($"BPF{(int)known:0000}") : "", text, location?.Source?.File ?? "",
+        id is { } known ? CodeOf(known) : "", text, location?.Source?.File ?? "",
         location?.Source?.Line ?? 0, location?.Source?.Column ?? 0, verdict.Instructions, verdict.States,
         verdict.Seconds);
+
+    private static string CodeOf(DiagnosticId id) => FormattableString.Invariant($"BPF{(int)id:0000}");
 
     private static void Write(Utf8JsonWriter writer, ProgramReport program)
     {

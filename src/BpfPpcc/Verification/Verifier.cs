@@ -14,23 +14,27 @@ namespace BpfPpcc.Verification;
 /// </summary>
 public static class Verifier
 {
-    /// <summary>Returns null after at least one error was reported to <paramref name="diagnostics"/>.</summary>
+    /// <summary>
+    /// Returns null after at least one error was reported to <paramref name="diagnostics"/>. What is wrong with one program does not keep
+    /// the others from being looked at.
+    /// </summary>
     public static VerifiedModule? Verify(BpfModule module, VerifierOptions options, DiagnosticBag diagnostics)
     {
-        bool[][] reachable = new bool[module.Functions.Length][];
-        if (!StructureChecker.Check(module, options, reachable, diagnostics) || !CallGraph.Check(module, diagnostics))
-            return null;
+        bool walks = !options.NoVerify && !options.SkipsWalk;
+        Diagnostic?[] malformed = CheckStructure(module, options, diagnostics, checksMeaning: !walks, out bool[][] reachable);
+        bool isSound = Array.TrueForAll(malformed, static error => error is null);
         ModuleWalk? walk = null;
-        if (options.NoVerify || options.SkipsWalk)
+        if (!walks)
         {
-            if (!PoisonCheck.Check(module, reachable, diagnostics))
+            if (!isSound || !PoisonCheck.Check(module, reachable, diagnostics))
                 return null;
         }
         else
         {
-            walk = ModuleWalk.Run(module, options, reachable, new Diagnostic?[module.Functions.Length]);
-            if (!ReportVerdicts(module, walk, diagnostics))
+            walk = ModuleWalk.Run(module, options, reachable, malformed);
+            if (!ReportVerdicts(module, walk, malformed, diagnostics) || !isSound || !CheckUncalled(module, walk, options, reachable, diagnostics))
                 return null;
+            module = DeadCode.Neutralise(module, walk);
             module = ProgramTypes.Apply(module, walk.Verdicts, diagnostics);
         }
 
@@ -46,13 +50,25 @@ public static class Verifier
     /// </summary>
     public static VerificationReport Report(BpfModule module, VerifierOptions options, DiagnosticBag diagnostics)
     {
-        bool[][] reachable = new bool[module.Functions.Length][];
+        Diagnostic?[] malformed = CheckStructure(module, options, diagnostics, checksMeaning: false, out bool[][] reachable);
+        ModuleWalk walk = ModuleWalk.Run(module, options, reachable, malformed);
+        if (ReportVerdicts(module, walk, malformed, diagnostics))
+            ProgramTypes.Apply(module, walk.Verdicts, diagnostics);
+        return VerificationReport.Of(module, walk.Image, walk.Verdicts);
+    }
+
+    /// <summary>The first error of each function's own form and of its place in the call graph, or null. All errors are reported.</summary>
+    private static Diagnostic?[] CheckStructure(
+        BpfModule module, VerifierOptions options, DiagnosticBag diagnostics, bool checksMeaning, out bool[][] reachable)
+    {
+        reachable = new bool[module.Functions.Length][];
         var malformed = new Diagnostic?[module.Functions.Length];
         foreach (BpfFunction function in module.Functions)
         {
             var own = new DiagnosticBag();
-            if (!StructureChecker.CheckFunction(module, function, options, reachable, own))
-                malformed[function.Index] = own.Diagnostics.First(static diagnostic => diagnostic.Severity == DiagnosticSeverity.Error);
+            StructureChecker.CheckFunction(module, function, options, reachable, own, checksMeaning);
+            malformed[function.Index] = own.FirstError;
+            diagnostics.AddRange(own);
         }
 
         var calls = new DiagnosticBag();
@@ -66,13 +82,15 @@ public static class Verifier
             }
         }
 
-        ModuleWalk walk = ModuleWalk.Run(module, options, reachable, malformed);
-        ReportVerdicts(module, walk, diagnostics);
-        return VerificationReport.Of(module, walk.Image, walk.Verdicts);
+        diagnostics.AddRange(calls);
+        return malformed;
     }
 
-    /// <summary>True if all programs were accepted. A mistake in a function that several programs share is reported once.</summary>
-    private static bool ReportVerdicts(BpfModule module, ModuleWalk walk, DiagnosticBag diagnostics)
+    /// <summary>
+    /// True if all programs were accepted. A mistake in a function that several programs share is reported once, and one of its form was
+    /// reported before.
+    /// </summary>
+    private static bool ReportVerdicts(BpfModule module, ModuleWalk walk, Diagnostic?[] malformed, DiagnosticBag diagnostics)
     {
         bool isAccepted = true;
         var reported = new HashSet<(DiagnosticId, int)>();
@@ -81,16 +99,39 @@ public static class Verifier
             if (verdict.Error is not { } error)
                 continue;
             isAccepted = false;
-            if (error.Slot < 0 || reported.Add((error.Id, error.Slot)))
-                diagnostics.Error(error.Id, error.Message, LocationOf(module, walk.Image, verdict, error), error.Help);
+            if (IsKnown(error, malformed) || (error.Slot >= 0 && !reported.Add((error.Id, error.Slot))))
+                continue;
+            diagnostics.Add(new Diagnostic(error.Id, DiagnosticSeverity.Error, error.Message, LocationOf(module, walk.Image, verdict, error), error.Help)
+            {
+                Notes = [.. error.Notes.Select(note => new DiagnosticNote(note.Message, LocationOf(module, walk.Image, note.Slot)))],
+            });
         }
 
         return isAccepted;
     }
 
+    private static bool IsKnown(WalkError error, Diagnostic?[] malformed) =>
+        Array.Exists(malformed, diagnostic => diagnostic is not null && diagnostic.Id == error.Id && ReferenceEquals(diagnostic.Message, error.Message));
+
+    /// <summary>Functions that no program runs were not walked; all that can be said of them is said of their form.</summary>
+    private static bool CheckUncalled(BpfModule module, ModuleWalk walk, VerifierOptions options, bool[][] reachable, DiagnosticBag diagnostics)
+    {
+        bool isSound = true;
+        foreach (BpfFunction function in module.Functions)
+        {
+            if (!walk.IsWalked(function.Index))
+                isSound &= StructureChecker.CheckFunction(module, function, options, reachable, diagnostics, checksMeaning: true);
+        }
+
+        return isSound;
+    }
+
     internal static DiagnosticLocation LocationOf(BpfModule module, CodeImage image, ProgramVerdict verdict, WalkError error) => error.Slot < 0
         ? SlotLocation.Of(module, verdict.Program)
-        : SlotLocation.Of(module, image.FunctionAt(error.Slot), image.LocalSlot(error.Slot));
+        : LocationOf(module, image, error.Slot);
+
+    private static DiagnosticLocation LocationOf(BpfModule module, CodeImage image, int slot) =>
+        SlotLocation.Of(module, image.FunctionAt(slot), image.LocalSlot(slot));
 
     private static ImmutableArray<ProgramFacts> Facts(
         BpfModule module, bool[][] reachable, ImmutableDictionary<int, int>?[] contextLoads, ModuleWalk? walk)

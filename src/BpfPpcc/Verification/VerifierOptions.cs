@@ -1,3 +1,5 @@
+using BpfPpcc.Verification.Walk;
+
 namespace BpfPpcc.Verification;
 
 /// <summary>How a module is to be verified.</summary>
@@ -24,6 +26,9 @@ public sealed record VerifierOptions
     /// </summary>
     public int? GenericContextSize { get; init; }
 
+    /// <summary>What the user declared of the host's own helpers (--helpers).</summary>
+    public HelperDeclarations Helpers { get; init; } = HelperDeclarations.None;
+
     /// <summary>Refuse reads of the stack where nothing was written, as Linux does for unprivileged users.</summary>
     public bool StrictStack { get; init; }
 
@@ -47,4 +52,13 @@ public sealed record VerifierOptions
 
     /// <summary>Follow every path to its end, for tests: the verdict must be the same.</summary>
     internal bool DisablesPruning { get; init; }
+
+    /// <summary>Sees the state before each instruction walked, for tests: slots count from the start of the module's first function.</summary>
+    internal Action<int, VerifierState>? Observer { get; init; }
+
+    /// <summary>
+    /// Know as little as Linux 6.12 of the results of division, negation, byte swaps and shifts by a variable: nothing. For tests, to tell
+    /// what is accepted because more is known from what is accepted wrongly.
+    /// </summary>
+    internal bool KnowsLittleOfArithmetic { get; init; }
 }

@@ -61,7 +61,16 @@ public sealed class InterpreterMemory(bool isBigEndian = false, uint slide = 0)
 
     public MemoryRegion Add(string name, byte[] bytes, bool isWritable = true) => AddRegion(name, bytes, isWritable, isStack: false);
 
-    public MemoryRegion AddStack(int size) => AddRegion("stack", new byte[size], isWritable: true, isStack: true);
+    /// <summary>What a new stack frame holds, which programs then may read; null: nothing that they may read.</summary>
+    public Func<int, byte[]>? StackContents { get; init; }
+
+    public MemoryRegion AddStack(int size)
+    {
+        MemoryRegion region = AddRegion("stack", StackContents?.Invoke(size) ?? new byte[size], isWritable: true, isStack: true);
+        if (StackContents is not null)
+            region.IsInitialised.AsSpan().Fill(true);
+        return region;
+    }
 
     private MemoryRegion AddRegion(string name, byte[] bytes, bool isWritable, bool isStack)
     {

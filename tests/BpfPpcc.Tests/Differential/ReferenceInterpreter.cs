@@ -69,6 +69,15 @@ public sealed partial class ReferenceInterpreter
 
     public Coverage? Coverage { get; init; }
 
+    /// <summary>Called with the slot before each instruction.</summary>
+    public Action<int>? BeforeStep { get; init; }
+
+    /// <summary>The value of a register, or null if nothing was written to it.</summary>
+    public ulong? RegisterOrNull(int register) => _known[register] ? _r[register] : null;
+
+    /// <summary>Frames of the calls that run, the outermost first.</summary>
+    public IEnumerable<MemoryRegion> Stacks => _frames.Select(static frame => frame.Stack);
+
     /// <summary>By slot: whether it ever ran.</summary>
     public bool[] Executed { get; }
 
@@ -111,6 +120,7 @@ public sealed partial class ReferenceInterpreter
         if (++Steps > StepLimit)
             throw new BpfFaultException("runs too long");
         Executed[slot] = true;
+        BeforeStep?.Invoke(slot);
         if (_visits[slot] < ObservedVisits)
             _visits[slot]++;
         ref readonly Decoded i = ref _code[slot];

@@ -194,7 +194,7 @@ public sealed class ObjectLoaderTests
         Assert.Equal(program.Lines.Select(l => l.Slot).Order().Distinct(), program.Lines.Select(l => l.Slot));
         int call = program.References.First(r => r.Value is ExternCall { Name: "undef_fn" }).Key;
         SourcePosition position = program.PositionOf(call)!;
-        Assert.Equal("undef_fn(c);", position.Text);
+        Assert.Equal("    undef_fn(c);", position.Text);
         Assert.EndsWith("test.c", position.File, StringComparison.Ordinal);
         Assert.Equal("undef_fn(c);", Everything.Split('\n')[position.Line - 1].Trim());
         Assert.True(position.Column > 0);

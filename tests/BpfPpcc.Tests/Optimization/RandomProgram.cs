@@ -72,7 +72,7 @@ internal sealed class RandomProgram
 
     private void Statement()
     {
-        switch (_random.Next(31))
+        switch (_random.Next(33))
         {
             case < 9:
                 Arithmetic();
@@ -109,6 +109,9 @@ internal sealed class RandomProgram
                 break;
             case 24:
                 Line($"r{Scalar()} = r{Scalar()}");
+                break;
+            case 30 or 31:
+                CountedLoop();
                 break;
             case 25:
                 Rotation();
@@ -346,6 +349,46 @@ internal sealed class RandomProgram
         Line("r1 += -1");
         Line($"*(u64 *)(r10 - {slot}) = r1");
         Line($"if r1 != 0 goto {head}");
+    }
+
+    /// <summary>Counts in registers that the body leaves alone, from constants to a constant, with another way out now and then.</summary>
+    private void CountedLoop()
+    {
+        if (_depth >= 1)
+            return;
+        string head = Label();
+        string end = Label();
+        int step = _random.Next(1, 5);
+        int times = _random.Next(1, 17);
+        int start = _random.Next(3);
+        int register = Pick([7, 8, 9]);
+        int other = Pick([2, 3]);
+        Line($"r4 = {start}");
+        Line($"r5 = {Constant()}");
+        Line($"{Name()}{other} = {Constant()}");
+        _text.Append(CultureInfo.InvariantCulture, $"{head}:\n");
+        Line($"{Name()}{register} {Pick(["+", "^", "*", "-"])}= r4".Replace("w", "r", StringComparison.Ordinal));
+        Line($"w{other} += w{register}");
+        if (_random.Next(2) == 0)
+            Load(0);
+        if (_random.Next(3) == 0)
+            Line($"*(u8 *)(r{ContextRegister} + {_random.Next(40)}) = r{register}");
+        if (_random.Next(2) == 0)
+            Line($"if {Name()}0 {Pick(Relations)} {Constant()} goto {end}");
+        if (_random.Next(2) == 0)
+        {
+            Line("r0 = r4");
+            Line("r0 &= 15");
+            Line("r0 += r10");
+            Line($"*(u8 *)(r0 - 112) = r{register}");
+        }
+
+        Line($"r4 += {step}");
+        Line($"r5 += {step * _random.Next(5)}");
+        Line($"if {Name()}4 {Pick(["!=", "<", "s<"])} {start + step * times} goto {head}");
+        _text.Append(CultureInfo.InvariantCulture, $"{end}:\n");
+        if (_random.Next(2) == 0)
+            Line($"r{register} ^= r5");
     }
 
     private void Body(int longest)

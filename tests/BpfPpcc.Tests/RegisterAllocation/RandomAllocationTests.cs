@@ -57,6 +57,8 @@ public sealed class RandomAllocationTests
     {
         IReadOnlyList<AllocationViolation> violations = AllocationChecker.Check(function, allocation);
         Assert.True(violations.Count == 0, violations.Count == 0 ? "" : $"{function.Name}: {violations[0]}\n{AllocationPrinter.Print(function, allocation)}");
+        int[] slots = [.. allocation.Edits.Where(static edit => !edit.To.IsGpr).Select(static edit => edit.To.SpillSlot).Distinct()];
+        Assert.Equal(allocation.SpillSlotCount, slots.Length);
         for (ulong input = 1; input <= 2; input++)
         {
             Assert.True(MachineInterpreter.Run(function, null, input) == MachineInterpreter.Run(function, allocation, input), function.Name);

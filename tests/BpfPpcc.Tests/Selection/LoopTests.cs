@@ -17,7 +17,15 @@ public sealed class LoopTests
 
     /// <summary>What a test loop does with its induction variable besides counting.</summary>
     private sealed record Shape(
-        int Width, int CompareWidth, long Initial, long Step, long Limit, IrCondition Condition, bool ComparesNext, bool StaysIfTrue, int Body);
+        int Width,
+        int CompareWidth,
+        long Initial,
+        long Step,
+        long Limit,
+        IrCondition Condition,
+        bool ComparesNext,
+        bool StaysIfTrue,
+        int Body);
 
     /// <summary>
     /// entry -> header (phi i, phi sum; perhaps an early exit) -> latch -> header or exit. The exit returns the sum, perhaps with i.
@@ -73,7 +81,10 @@ public sealed class LoopTests
     {
         var random = new Random(5);
         int counted = 0;
-        long[] numbers = [0, 1, 2, 3, 5, 8, 16, 20, -1, -2, -3, -9, 100, 255, 256, 0x7fffffff, 0x80000000, 0xffffffff, long.MaxValue, long.MinValue];
+        long[] numbers =
+        [
+            0, 1, 2, 3, 5, 8, 16, 20, -1, -2, -3, -9, 100, 255, 256, 0x7fffffff, 0x80000000, 0xffffffff, long.MaxValue, long.MinValue,
+        ];
         for (int number = 0; number < 20000; number++)
         {
             int width = random.Next(2) == 0 ? 32 : 64;
@@ -81,8 +92,11 @@ public sealed class LoopTests
             if (width == 32)
                 initial = (uint)initial;
             long step = random.Next(-3, 9);
-            long limit = random.Next(3) == 0 ? numbers[random.Next(numbers.Length)] : initial + (step * random.Next(-2, 40)) + random.Next(2);
-            var shape = new Shape(width, random.Next(3) == 0 ? 96 - width : width, initial, step, limit, Conditions[random.Next(Conditions.Length)],
+            long near = initial + (step * random.Next(-2, 40)) + random.Next(2);
+            long limit = random.Next(3) == 0 ? numbers[random.Next(numbers.Length)] : near;
+            int compareWidth = random.Next(3) == 0 ? 96 - width : width;
+            IrCondition condition = Conditions[random.Next(Conditions.Length)];
+            var shape = new Shape(width, compareWidth, initial, step, limit, condition,
                 random.Next(2) == 0, random.Next(2) == 0, random.Next(4));
             IrFunction function = MakeLoop(shape);
             MachineFunction selected = SelectionHarness.Select(function, SelectionHarness.Power9);

@@ -262,6 +262,7 @@ internal sealed class MirInterpreter
                     break;
                 case Neg: Write(instruction, 0 - A()); break;
                 case Mulli or Mulld: Write(instruction, A() * B()); break;
+                case Maddld: Write(instruction, (A() * B()) + Read(operands[3])); break;
                 case Mullw: Write(instruction, (ulong)((long)(int)A() * (int)B())); break;
                 case Mulhd: Write(instruction, (ulong)((Int128)(long)A() * (long)B() >> 64)); break;
                 case Mulhdu: Write(instruction, (ulong)((UInt128)A() * B() >> 64)); break;

@@ -29,7 +29,8 @@ public sealed class RandomFunctionTests
             IrFunction function = RandomFunction.Make(random);
 
             // Selection may rewrite what it is given.
-            MachineFunction selected = SelectionHarness.Select(RandomFunction.Make(new Random(functionSeed)), SelectionHarness.Power8 with { Cpu = (Ppc64Cpu)random.Next(3) });
+            MachineFunction selected = SelectionHarness.Select(
+                RandomFunction.Make(new Random(functionSeed)), SelectionHarness.Power8 with { Cpu = (Ppc64Cpu)random.Next(3) });
             for (int run = 0; run < 6; run++)
             {
                 ulong[] arguments = TestValues.RandomArguments(random);

@@ -274,4 +274,90 @@ public sealed class SelectionPrintTests
             builder.Store(64, Arg(builder), 8, loaded, isOrdered: true);
             builder.Return(builder.Constant(0));
         });
+
+    [Fact]
+    public void An_or_of_fields_is_an_insertion() => AssertSelects(
+        """
+        rldimi %v0, %v1, 32, 0 tied %v2
+        return %v0:r3
+        """,
+        builder => builder.Binary(IrOpcode.Or, 64,
+            builder.Binary(IrOpcode.ShiftLeft, 64, Arg(builder), builder.Constant(32)), builder.ZeroExtend(32, Arg(builder, 1))));
+
+    [Fact]
+    public void A_field_within_the_word_is_inserted_by_rlwimi() => AssertSelects(
+        """
+        lbz %v1, 1(%v0)
+        lbz %v2, 0(%v0)
+        rlwimi %v3, %v1, 8, 16, 23 tied %v2
+        return %v3:r3
+        """,
+        builder =>
+        {
+            IrInstruction high = builder.Load(8, Arg(builder), 1);
+            IrInstruction shifted = builder.Binary(IrOpcode.ShiftLeft, 64, high, builder.Constant(8));
+            IrInstruction field = builder.Binary(IrOpcode.And, 64, shifted, builder.Constant(0xff00));
+            return builder.Binary(IrOpcode.Or, 64, field, builder.Load(8, Arg(builder), 0));
+        });
+
+    [Fact]
+    public void What_a_field_is_inserted_into_stays_clean_above_the_word() => AssertSelects(
+        """
+        rlwinm %v0, %v1, 0, 24, 31
+        rlwimi %v2, %v3, 8, 0, 23 tied %v0
+        return %v2:r3
+        """,
+        builder => builder.ZeroExtend(32, builder.Binary(IrOpcode.Or, 32,
+            builder.Binary(IrOpcode.ShiftLeft, 32, Arg(builder), builder.Constant(8)), builder.ZeroExtend(8, Arg(builder, 1)))));
+
+    [Fact]
+    public void Nothing_is_inserted_over_what_may_be_set() => AssertSelects(
+        """
+        rldicr %v1, %v0, 31, 32
+        rlwinm %v3, %v2, 0, 0, 31
+        or %v4, %v1, %v3
+        return %v4:r3
+        """,
+        builder => builder.Binary(IrOpcode.Or, 64,
+            builder.Binary(IrOpcode.ShiftLeft, 64, Arg(builder), builder.Constant(31)), builder.ZeroExtend(32, Arg(builder, 1))));
+
+    [Fact]
+    public void A_comparison_serves_two_choices() => AssertSelects(
+        """
+        cmplw cr0, %v0, %v1
+        isel %v2, %v0, %v1, cr0.gt
+        isel %v3, %v0, %v1, cr0.lt
+        subf %v4, %v3, %v2
+        return %v4:r3
+        """,
+        builder => builder.Binary(IrOpcode.Subtract, 64,
+            builder.Select(IrCondition.UnsignedGreater, 32, 64, Arg(builder), Arg(builder, 1), Arg(builder), Arg(builder, 1)),
+            builder.Select(IrCondition.UnsignedLess, 32, 64, Arg(builder), Arg(builder, 1), Arg(builder), Arg(builder, 1))));
+
+    [Fact]
+    public void A_comparison_is_made_again_when_something_else_set_the_field() => AssertSelects(
+        """
+        cmplw cr0, %v0, %v1
+        isel %v2, %v0, %v1, cr0.lt
+        andi. %v3, %v2, 1025
+        cmplw cr0, %v0, %v1
+        isel %v4, %v0, %v3, cr0.gt
+        return %v4:r3
+        """,
+        builder =>
+        {
+            IrInstruction minimum = builder.Select(
+                IrCondition.UnsignedLess, 32, 64, Arg(builder), Arg(builder, 1), Arg(builder), Arg(builder, 1));
+            return builder.Select(IrCondition.UnsignedGreater, 32, 64, Arg(builder), Arg(builder, 1), Arg(builder),
+                builder.Binary(IrOpcode.And, 64, minimum, builder.Constant(0x401)));
+        });
+
+    [Fact]
+    public void A_product_is_added_by_one_instruction_since_power9()
+    {
+        IrFunction function = SelectionHarness.Build(builder => builder.Return(builder.Binary(IrOpcode.Add, 64,
+            builder.Binary(IrOpcode.Multiply, 64, Arg(builder), Arg(builder, 1)), Arg(builder, 2))));
+        Assert.Contains("maddld", SelectionHarness.Print(function, SelectionHarness.Power9), StringComparison.Ordinal);
+        Assert.DoesNotContain("maddld", SelectionHarness.Print(function, SelectionHarness.Power8), StringComparison.Ordinal);
+    }
 }

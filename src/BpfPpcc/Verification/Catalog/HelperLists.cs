@@ -132,8 +132,7 @@ internal static class HelperLists
         "skb_get_tunnel_key skb_set_tunnel_key skb_get_tunnel_opt skb_set_tunnel_opt redirect clone_redirect skb_change_tail",
         "skb_change_head skb_store_bytes csum_update csum_level l3_csum_replace l4_csum_replace set_hash_invalid lwt_push_encap");
 
-    private static readonly HelperPrototype?[] LwtSeg6Local = Without(
-        List(LwtOut, "lwt_seg6_store_bytes lwt_seg6_action lwt_seg6_adjust_srh"), "skb_pull_data");
+    private static readonly HelperPrototype?[] LwtSeg6Local = List(LwtOut, "lwt_seg6_store_bytes lwt_seg6_action lwt_seg6_adjust_srh");
 
     private static readonly HelperPrototype?[] SkReuseport = List(
         Base, "sk_select_reuseport skb_load_bytes skb_load_bytes_relative get_socket_ptr_cookie ktime_get_coarse_ns");
@@ -185,12 +184,6 @@ internal static class HelperLists
         BpfProgramType.SK_LOOKUP => SkLookup,
         BpfProgramType.SYSCALL => Syscall,
     };
-
-    private static HelperPrototype?[] Without(HelperPrototype?[] list, string name)
-    {
-        list[BpfHelpers.IdOf(name)] = null;
-        return list;
-    }
 
     private static HelperPrototype?[] List(HelperPrototype?[]? fallback, params ReadOnlySpan<string> names)
     {

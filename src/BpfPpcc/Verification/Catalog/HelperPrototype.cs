@@ -36,11 +36,21 @@ internal enum ReturnKind : byte
 
     /// <summary>What was in the kptr field, with its reference.</summary>
     KPTR_OR_NULL,
+
+    /// <summary>Memory of <see cref="ReturnType.Size"/> bytes.</summary>
+    FIXED_SIZE_MEM,
+    FIXED_SIZE_MEM_OR_NULL,
+
+    /// <summary>Memory of the size in the CONST_ALLOC_SIZE argument.</summary>
+    ALLOC_MEM,
+    ALLOC_MEM_OR_NULL,
 }
 
 /// <summary>The type of a result.</summary>
 /// <param name="Btf">BTF_ID kinds: name of the kernel's struct.</param>
-internal sealed record ReturnType(ReturnKind Kind, string? Btf = null);
+/// <param name="Size">FIXED_SIZE_MEM kinds: bytes.</param>
+/// <param name="IsReadOnly">Memory kinds: it must not be written.</param>
+internal sealed record ReturnType(ReturnKind Kind, string? Btf = null, int Size = 0, bool IsReadOnly = false);
 
 [Flags]
 internal enum HelperFlags : byte

@@ -36,6 +36,9 @@ internal enum KfuncFlags : ushort
     /// <summary>One argument is a function of the program: called before the kernel function returns, or later with ASYNC.</summary>
     CALLBACK = 2048,
     ASYNC = 4096,
+
+    /// <summary>Of tracing programs, iterators only: the filter that the kernel registers with the function.</summary>
+    ITERATORS_ONLY = 8192,
 }
 
 /// <summary>Groups of program types for which kernel functions are registered.</summary>
@@ -66,8 +69,8 @@ internal sealed record Kfunc(string Name, KfuncFlags Flags, KfuncHooks Hooks)
 {
     public bool Has(KfuncFlags flag) => (Flags & flag) != 0;
 
-    /// <summary>Whether programs of a type may call it.</summary>
-    public bool IsAllowedIn(BpfProgramType type) => (Hooks & HookOf(type)) != 0;
+    /// <summary>Whether programs of a kind may call it.</summary>
+    public bool IsAllowedIn(in ProgramKind kind) => (Hooks & HookOf(kind.Type)) != 0 && (!Has(KfuncFlags.ITERATORS_ONLY) || kind.IsIterator);
 
     /// <summary>An argument of TRUSTED_ARGS, RCU and iterator functions must not be NULL unless its name says so.</summary>
     public bool WantsTrusted => Has(KfuncFlags.TRUSTED_ARGS | KfuncFlags.RELEASE);

@@ -187,7 +187,7 @@ internal static class KfuncTable
         // Networking.
         new("bpf_sock_addr_set_sun_path", None, CGROUP),
         new("bpf_sk_assign_tcp_reqsk", TRUSTED_ARGS, TC),
-        new("bpf_sock_destroy", None, TRACING),
+        new("bpf_sock_destroy", TRUSTED_ARGS | ITERATORS_ONLY, TRACING),
         new("bpf_xdp_metadata_rx_timestamp", TRUSTED_ARGS, XDP),
         new("bpf_xdp_metadata_rx_hash", TRUSTED_ARGS, XDP),
         new("bpf_xdp_metadata_rx_vlan_tag", TRUSTED_ARGS, XDP),

@@ -129,6 +129,11 @@ internal static class MapRules
 
     private const int UpdateElement = 2;
     private const int DeleteElement = 3;
+    private const int PushElement = 87;
+    private const int PopElement = 88;
+
+    /// <summary>Whether a helper adds, replaces or removes elements, which programs must not do to maps that are read-only for them.</summary>
+    public static bool ChangesElements(int helper) => helper is UpdateElement or DeleteElement or PushElement or PopElement;
 
     /// <summary>Not where the socket may be locked by who runs the program.</summary>
     private static bool MayUpdateSocketMap(int helper, in ProgramKind kind) => kind.Type switch

@@ -86,6 +86,16 @@ internal static class ProgramRules
     /// <summary>Whether an LSM hook (without bpf_lsm_) is called where sleeping is allowed.</summary>
     public static bool IsSleepableLsmHook(string? hook) => hook is not null && SleepableLsmHooks.Contains(hook);
 
+    /// <summary>
+    /// Whether a struct_ops program for an operation may be loaded as sleepable: kinds of operations that say nothing of it let all sleep.
+    /// </summary>
+    public static bool IsSleepableOperation(string structure, string operation) => structure switch
+    {
+        "bpf_dummy_ops" => operation == "test_sleepable",
+        "sched_ext_ops" => operation is "init_task" or "cgroup_init" or "cgroup_exit" or "cgroup_prep_move" or "cpu_online" or "cpu_offline" or "init" or "exit",
+        _ => true,
+    };
+
     private static ReturnRange SockAddrReturn(int attachType) => attachType switch
     {
         AttachTypes.BPF_CGROUP_UDP4_RECVMSG or AttachTypes.BPF_CGROUP_UDP6_RECVMSG or AttachTypes.BPF_CGROUP_UNIX_RECVMSG

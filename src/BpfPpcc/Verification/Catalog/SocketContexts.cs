@@ -57,9 +57,10 @@ internal static class SocketContexts
     /// <summary>struct bpf_flow_keys: memory of this size, read and written.</summary>
     public const int FlowKeysSize = 56;
 
+    /// <param name="attachType">0, which is none of this type's, stands for the creation of sockets.</param>
     public static ContextLayout CgroupSock(int attachType)
     {
-        bool isCreation = attachType is AttachTypes.BPF_CGROUP_INET_SOCK_CREATE or AttachTypes.BPF_CGROUP_INET_SOCK_RELEASE;
+        bool isCreation = attachType is 0 or AttachTypes.BPF_CGROUP_INET_SOCK_CREATE or AttachTypes.BPF_CGROUP_INET_SOCK_RELEASE;
         bool isBind4 = attachType == AttachTypes.BPF_CGROUP_INET4_POST_BIND;
         bool isBind6 = attachType == AttachTypes.BPF_CGROUP_INET6_POST_BIND;
         string hidden = (isCreation ? "" : "bound_dev_if mark priority ") + (isBind4 ? "" : "src_ip4 ") + (isBind6 ? "" : "src_ip6 ")

@@ -48,6 +48,9 @@ internal sealed class AttachTarget
 
     public string Name { get; }
 
+    /// <summary>Of an operation: the struct that it is a member of; else "".</summary>
+    public string Struct { get; private init; } = "";
+
     public bool ReturnsVoid => _btf.SkipModifiers(_prototype.SizeOrType).Kind == BtfKind.VOID;
 
     /// <summary>The target of a program; null if it has none, or none that is known.</summary>
@@ -170,7 +173,7 @@ internal sealed class AttachTarget
                 continue;
             BtfType pointer = btf.SkipModifiers(member.Type);
             return pointer.Kind == BtfKind.PTR && btf.SkipModifiers(pointer.SizeOrType) is { Kind: BtfKind.FUNC_PROTO } prototype
-                ? new AttachTarget(btf, name, prototype, 0, areTrusted: true, hasResult: false, isIterator: false)
+                ? new AttachTarget(btf, name, prototype, 0, areTrusted: true, hasResult: false, isIterator: false) { Struct = btf.NameOf(structure) }
                 : null;
         }
 

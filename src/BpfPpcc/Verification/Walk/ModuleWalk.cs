@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
+using System.Globalization;
 using BpfPpcc.Bpf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Loading;
@@ -44,6 +45,9 @@ internal sealed class ModuleWalk
     /// <summary>One result per program, in the module's order.</summary>
     public ImmutableArray<ProgramVerdict> Verdicts { get; private set; } = [];
 
+    /// <summary>Whether some accepted program runs the function.</summary>
+    public bool IsWalked(int function) => Facts.Reached[_image.Starts[function]];
+
     /// <param name="reachable">Per function which slots its control flow reaches.</param>
     /// <param name="malformed">Per function the first error of its structure, or null.</param>
     public static ModuleWalk Run(BpfModule module, VerifierOptions options, bool[][] reachable, Diagnostic?[] malformed)
@@ -72,7 +76,7 @@ internal sealed class ModuleWalk
     private ProgramVerdict Verify(BpfFunction program, BpfProgramType type)
     {
         long start = Stopwatch.GetTimestamp();
-        _log?.Program(program.Name);
+        _log?.Program(program.Name, type);
         var facts = new WalkFacts(_image);
         ProgramEnvironment environment = ProgramEnvironment.Of(_module, program, type, _effects, _options);
         int instructions = 0, states = 0;
@@ -85,7 +89,9 @@ internal sealed class ModuleWalk
         error ??= StackDepthCheck.Check(_image, program, facts);
         if (error is null)
             Facts.Merge(facts);
-        _log?.Result(error is null ? $"accepted after {instructions} instructions, {states} states" : $"refused: {error.Id}: {error.Message}");
+        _log?.Result(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{(error is null ? "accepted" : $"refused: {error.Message} [BPF{(int)error.Id:0000}]")}\nprocessed {instructions} insns (limit {_options.Budget}) total_states {states}"));
         return new ProgramVerdict(program, type, error, instructions, states, Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 

@@ -1,59 +1,69 @@
 using BpfPpcc.Bpf;
 using BpfPpcc.Loading;
+using BpfPpcc.Verification.Catalog;
 
 namespace BpfPpcc.Verification.Walk;
 
 /// <summary>What the functions of a module may do, with all that they call.</summary>
 internal sealed class ProgramEffects
 {
-    private readonly bool[] _changesPacket;
+    [Flags]
+    private enum Effects : byte
+    {
+        None = 0,
+        ChangesPacket = 1,
+        Sleeps = 2,
+    }
+
+    /// <summary>dynptr_write: moves the packet's data if the dynptr is of a packet, of which a global function knows nothing.</summary>
+    private const int DynptrWrite = 202;
+
+    private readonly Effects[] _effects;
 
     public ProgramEffects(CodeImage image)
     {
-        int count = image.Module.Functions.Length;
-        _changesPacket = new bool[count];
+        _effects = new Effects[image.Module.Functions.Length];
         bool hasChanged = true;
         while (hasChanged)
         {
             hasChanged = false;
-            for (int function = 0; function < count; function++)
+            for (int function = 0; function < _effects.Length; function++)
             {
-                if (_changesPacket[function] || !ChangesPacket(image, function))
-                    continue;
-                _changesPacket[function] = true;
-                hasChanged = true;
+                Effects found = Find(image, function);
+                hasChanged |= found != _effects[function];
+                _effects[function] = found;
             }
         }
     }
 
     /// <summary>Whether a call of the function may move the packet's data.</summary>
-    public bool ChangesPacket(int function) => _changesPacket[function];
+    public bool ChangesPacket(int function) => (_effects[function] & Effects.ChangesPacket) != 0;
 
-    private bool ChangesPacket(CodeImage image, int function)
+    /// <summary>Whether a call of the function may sleep.</summary>
+    public bool MaySleep(int function) => (_effects[function] & Effects.Sleeps) != 0;
+
+    private Effects Find(CodeImage image, int function)
     {
+        Effects effects = Effects.None;
         for (int slot = image.Starts[function]; slot < image.Starts[function + 1]; slot++)
         {
-            BpfInstruction instruction = image.Code[slot];
-            BpfReference? reference = image.References[slot];
-            if (reference is BpfReference.FunctionCall call && _changesPacket[call.Function])
-                return true;
-            if (reference is BpfReference.FunctionAddress address && _changesPacket[address.Function])
-                return true;
-            if (instruction is { IsCall: true, IsCallIndirect: false, Src: BpfPseudo.HelperCall } && reference is null
-                && HelperEffects.ChangesPacket(instruction.Imm))
+            effects |= image.References[slot] switch
             {
-                return true;
-            }
+                BpfReference.FunctionCall call => _effects[call.Function],
+                BpfReference.FunctionAddress address => _effects[address.Function],
+                BpfReference.ExternCall call => KfuncTable.Find(call.Name)?.Has(KfuncFlags.SLEEPABLE) == true ? Effects.Sleeps : Effects.None,
+                _ => OfHelper(image.Code[slot]),
+            };
         }
 
-        return false;
+        return effects;
     }
-}
 
-/// <summary>Effects of helpers that their prototypes do not tell.</summary>
-internal static class HelperEffects
-{
-    /// <summary>Whether the packet's data may move: Linux's bpf_helper_changes_pkt_data.</summary>
-    public static bool ChangesPacket(int helper) => helper is 9 or 10 or 11 or 12 or 13 or 18 or 19 or 31 or 38 or 39 or 43 or 44 or 50 or 54
-        or 62 or 63 or 65 or 73 or 74 or 75 or 76 or 90 or 91;
+    private static Effects OfHelper(BpfInstruction instruction)
+    {
+        if (instruction is not { IsCall: true, IsCallIndirect: false, Src: BpfPseudo.HelperCall } || HelperPrototypes.Find(instruction.Imm) is not { } helper)
+            return Effects.None;
+        return (helper.ChangesPacket || helper.Id == DynptrWrite ? Effects.ChangesPacket : Effects.None)
+            | (helper.MightSleep ? Effects.Sleeps : Effects.None);
+    }
 }

@@ -11,6 +11,12 @@ internal static class ProgramRequirements
     /// <summary>What is wrong, or null.</summary>
     public static WalkError? Check(CodeImage image, ProgramEnvironment environment, SortedSet<int> functions)
     {
+        if (environment is { Type: BpfProgramType.STRUCT_OPS, IsSleepable: true, Target: { } target } && !ProgramRules.IsSleepableOperation(target.Struct, target.Name))
+        {
+            return new WalkError(
+                DiagnosticId.AttachTarget, $"the operation {target.Name} of struct {target.Struct} is called where sleeping is not allowed", "name the section struct_ops/..., without .s", -1);
+        }
+
         foreach (int function in functions)
         {
             for (int slot = image.Starts[function]; slot < image.Starts[function + 1]; slot++)

@@ -9,6 +9,8 @@ internal sealed partial class ProgramWalk
 {
     private bool StepAlu(BpfInstruction instruction)
     {
+        if (!CheckWritable(instruction) || !CheckConstantOperand(instruction))
+            return false;
         switch (instruction.AluCode)
         {
             case BpfAluCode.MOV:
@@ -23,6 +25,19 @@ internal sealed partial class ProgramWalk
 
         throw new InvalidOperationException($"ALU code {instruction.AluCode} passed the structure check");
     }
+
+    private bool CheckWritable(BpfInstruction instruction)
+    {
+        if (instruction.WrittenRegister != BpfEncoding.FramePointer)
+            return true;
+        return Fail(InstructionMeaning.FramePointerWritten);
+    }
+
+    private bool Fail(InstructionFault fault) => Fail(fault.Id, fault.Message, fault.Help);
+
+    /// <summary>Constants that nobody divides or shifts by on purpose; addresses of arenas, which there are none of.</summary>
+    private bool CheckConstantOperand(BpfInstruction instruction) =>
+        InstructionMeaning.FindArithmeticFault(instruction) is not { } fault || Fail(fault);
 
     private bool StepMove(BpfInstruction instruction)
     {
@@ -86,6 +101,8 @@ internal sealed partial class ProgramWalk
             result = ScalarBounds.ToLittleEndian(instruction.Imm, bounds, _module.IsBigEndian);
         else
             result = ScalarBounds.ToBigEndian(instruction.Imm, bounds, _module.IsBigEndian);
+        if (_options.KnowsLittleOfArithmetic)
+            result = ScalarBounds.Unknown;
         Registers[instruction.Dst] = NewScalar(result, operand.IsScalar ? operand.Value : null);
         return true;
     }
@@ -115,14 +132,28 @@ internal sealed partial class ProgramWalk
     {
         bool is64 = instruction.Class == BpfClass.ALU64;
         bool isSigned = BpfEncoding.IsSignedDivision(instruction);
-        ScalarBounds result = is64
-            ? ScalarBounds.Alu64(instruction.AluCode, dst.Bounds, src.Bounds, isSigned)
+        ScalarBounds result = ShiftsTooFar(instruction.AluCode, src.Bounds, is64 ? 64 : 32) ? is64 ? ScalarBounds.Unknown : ScalarBounds.U32
+            : is64 ? ScalarBounds.Alu64(instruction.AluCode, dst.Bounds, src.Bounds, isSigned)
             : ScalarBounds.Alu32(instruction.AluCode, dst.Bounds, src.Bounds, isSigned);
+        if (_options.KnowsLittleOfArithmetic && IsLittleKnown(instruction, src.Bounds, is64))
+            result = ScalarBounds.Unknown;
         RegisterState computed = NewScalar(result, dst.Value, instruction.Source == BpfSource.X ? src.Value : null);
         bool keepsLink = is64 && instruction.AluCode == BpfAluCode.ADD && dst.Id != 0 && !dst.IsLinkedByOffset && src.Bounds.IsConstant
             && src.Bounds.ConstantValue <= int.MaxValue && instruction.Source == BpfSource.K;
         return keepsLink ? computed with { Id = dst.Id, IsLinkedByOffset = true, Offset = (int)src.Bounds.ConstantValue } : computed;
     }
+
+    /// <summary>RFC 9669 masks the count of a shift, but who shifts so far means something else: as in Linux, nothing is known of the result.</summary>
+    private static bool ShiftsTooFar(BpfAluCode code, in ScalarBounds count, int width) =>
+        code is BpfAluCode.LSH or BpfAluCode.RSH or BpfAluCode.ARSH && count.UMax >= (ulong)width;
+
+    private static bool IsLittleKnown(BpfInstruction instruction, in ScalarBounds second, bool is64) => instruction.AluCode switch
+    {
+        BpfAluCode.DIV or BpfAluCode.MOD => true,
+        BpfAluCode.LSH or BpfAluCode.RSH or BpfAluCode.ARSH => !second.IsConstant || second.ConstantValue >= (is64 ? 64UL : 32UL),
+        BpfAluCode.ADD or BpfAluCode.SUB or BpfAluCode.MUL or BpfAluCode.OR or BpfAluCode.AND or BpfAluCode.NEG or BpfAluCode.XOR
+            or BpfAluCode.MOV or BpfAluCode.END => false,
+    };
 
     private bool StepTwoPointers(BpfInstruction instruction)
     {
@@ -134,7 +165,7 @@ internal sealed partial class ProgramWalk
 
         return Fail(
             DiagnosticId.PointerArithmetic,
-            $"r{instruction.Dst} and r{instruction.Src} are both pointers, and {Operator(instruction.AluCode)} makes no sense of two pointers",
+            $"both operands of {Operator(instruction.AluCode)} are pointers (r{instruction.Dst} and r{instruction.Src})",
             "only the difference of two pointers is a number");
     }
 

@@ -61,7 +61,7 @@ internal sealed partial class ProgramWalk
             ArgumentKind.CONST_MAP_PTR => value.Kind == RegisterKind.MapPointer,
             ArgumentKind.MAP_VALUE when arguments.Map?.Type is BpfMapType.SOCKMAP or BpfMapType.SOCKHASH => IsSocket(value) || IsTrustedObject(value),
             ArgumentKind.MAP_KEY or ArgumentKind.MAP_VALUE or ArgumentKind.MEM or ArgumentKind.FIXED_SIZE_MEM => IsMemory(type, value),
-            ArgumentKind.CTX => value.Kind == RegisterKind.Context,
+            ArgumentKind.CTX => value.Kind == RegisterKind.Context || IsGenericContext(value),
             ArgumentKind.SOCK_COMMON => IsSocket(value),
             ArgumentKind.SOCKET => value.Kind == RegisterKind.Socket,
             ArgumentKind.BTF_ID => value.Kind == RegisterKind.BtfObject && (value.Flags & (PointerFlags.Untrusted | PointerFlags.PerCpu | PointerFlags.Allocated)) == 0,
@@ -78,15 +78,17 @@ internal sealed partial class ProgramWalk
         if (isAllowed && value.MaybeNull && !type.IsNullable)
         {
             return Fail(
-                DiagnosticId.PointerMaybeNull, $"argument {register} of {arguments.Name} is {Describe(value)} that may be NULL on this path",
-                "test the pointer before it is passed on: if (!p) return 0;");
+                DiagnosticId.PointerMaybeNull, $"argument {register} of {arguments.Name} is {Describe(value)} that may be NULL here",
+                "test the pointer before it is passed on: if (!p) return 0;", value);
         }
 
+        if (type.Kind == ArgumentKind.CONST_MAP_PTR && value is { Kind: RegisterKind.MapValue, MaybeNull: true, Map: { } outer } && MapRules.IsMapOfMaps(outer.Type))
+            return FailMaybeNull(register, value);
         if (isAllowed && type.Kind == ArgumentKind.BTF_ID && type.Btf is { } name && !IsObjectOf(value, name))
             return Fail(DiagnosticId.HelperArgument, $"argument {register} of {arguments.Name} is {Describe(value)}, but must be a struct {name}", null);
         return isAllowed || Fail(
-            DiagnosticId.HelperArgument, $"argument {register} of {arguments.Name} must be {Describe(type.Kind)}, but is {Describe(value)}{DescribeOrigin(value)}",
-            type.Kind == ArgumentKind.CTX ? "pass the context that the program got, unchanged" : null);
+            DiagnosticId.HelperArgument, $"argument {register} of {arguments.Name} must be {Describe(type.Kind)}, but is {Describe(value)}",
+            type.Kind == ArgumentKind.CTX ? "pass the context that the program got, unchanged" : null, value);
     }
 
     private static bool IsMemory(ArgumentType type, RegisterState value) => value.Kind switch
@@ -183,7 +185,7 @@ internal sealed partial class ProgramWalk
                 if (!value.Bounds.IsConstant)
                     return Fail(DiagnosticId.SizeArgument, $"argument {register} of {arguments.Name} is a size that must be a constant; it is {DescribeRange(value.Bounds)}", null);
                 MarkPrecise(value);
-                arguments.AllocatedSize = value.Bounds.SMin;
+                arguments.AllocatedSize = (uint)value.Bounds.ConstantValue;
                 return true;
             case ArgumentKind.PERCPU_BTF_ID:
                 arguments.ResultBtf = value.Btf;
@@ -226,22 +228,22 @@ internal sealed partial class ProgramWalk
         if (bounds.SMin < 0)
         {
             return Fail(
-                DiagnosticId.SizeArgument, $"argument {register} of {arguments.Name} is a size that may be negative: it is {DescribeRange(bounds)}{DescribeOrigin(size)}",
-                "make the size unsigned, or mask it: size &= 0xff;");
+                DiagnosticId.SizeArgument, $"argument {register} of {arguments.Name} is a size that may be negative: it is {DescribeRange(bounds)}",
+                "make the size unsigned, or check it before the call: if (size < 0) return 0;", size);
         }
 
         if (bounds.UMin == 0 && !allowsZero)
         {
             return Fail(
                 DiagnosticId.SizeArgument, $"argument {register} of {arguments.Name} is a size that may be 0, which it must not be: it is {DescribeRange(bounds)}",
-                "check that the size is not 0");
+                "check before the call that the size is not 0", size);
         }
 
         if (bounds.UMax >= MaximumOffset)
         {
             return Fail(
-                DiagnosticId.SizeArgument, $"argument {register} of {arguments.Name} is a size without an upper bound: it is {DescribeRange(bounds)}{DescribeOrigin(size)}",
-                "check the size before the call: if (size > sizeof(buffer)) return 0;");
+                DiagnosticId.SizeArgument, $"argument {register} of {arguments.Name} is a size without an upper bound: it is {DescribeRange(bounds)}",
+                "check the size before the call: if (size > sizeof(buffer)) return 0;", size);
         }
 
         if (!CheckHelperMemory(register - 1, Registers[register - 1], (long)bounds.UMax, access, allowsZero, arguments, isRaw))
@@ -270,14 +272,14 @@ internal sealed partial class ProgramWalk
             case RegisterKind.Memory:
                 if (access == AccessKind.Write && value.Has(PointerFlags.ReadOnly))
                     return FailReadOnly(register, value);
-                return CheckRegion(register, value, value.Offset, size, value.Size, allowsZero, Describe(value));
+                return CheckRegion(register, value, value.Offset, size, value.Size, allowsZero, DescribeMemory(value));
             case RegisterKind.Buffer:
                 if (access == AccessKind.Write && value.Has(PointerFlags.ReadOnly))
                     return FailReadOnly(register, value);
                 return AccessTracepointBuffer(register, value, value.Offset, (int)Math.Min(size, int.MaxValue));
             case RegisterKind.Stack:
                 NoteStackArgument(register, value, size, access == AccessKind.Write);
-                return CheckHelperStack(register, value, size, allowsZero, arguments, isRaw);
+                return CheckHelperStack(register, value, size, access, allowsZero, arguments, isRaw);
             case RegisterKind.BtfObject:
                 RegisterState? loaded = null;
                 return size == 0 || AccessBtfObject(register, value, value.Offset, (int)Math.Min(size, int.MaxValue), AccessKind.Read, null, ref loaded);
@@ -292,10 +294,10 @@ internal sealed partial class ProgramWalk
         }
 
         return Fail(
-            DiagnosticId.HelperArgument, $"argument {register} of {arguments.Name} must point to memory that the program may use, but is {Describe(value)}{DescribeOrigin(value)}", null);
+            DiagnosticId.HelperArgument, $"argument {register} of {arguments.Name} must point to memory that the program may use, but is {Describe(value)}", null, value);
     }
 
-    private bool CheckHelperStack(int register, RegisterState value, long size, bool allowsZero, CallArguments arguments, bool isRaw)
+    private bool CheckHelperStack(int register, RegisterState value, long size, AccessKind access, bool allowsZero, CallArguments arguments, bool isRaw)
     {
         if (size == 0 && !allowsZero)
             return Fail(DiagnosticId.SizeArgument, $"{arguments.Name} gets memory of size 0", null);
@@ -317,7 +319,7 @@ internal sealed partial class ProgramWalk
             return true;
         }
 
-        return PrepareRegion(frame, start, end, isWrite: true);
+        return PrepareRegion(frame, start, end, isRead: access == AccessKind.Read, forgets: true);
     }
 
     /// <summary>What a helper wrote to the stack is data from here on.</summary>

@@ -156,7 +156,10 @@ internal sealed partial class ProgramWalk
         };
     }
 
-    /// <summary>Pointers that cannot be null; kernel objects of which that is not sure are not among them.</summary>
+    /// <summary>
+    /// Pointers that cannot be null. Kernel objects of which that is not sure are not among them, nor is the context: a host may run a
+    /// program without one.
+    /// </summary>
     private static bool IsNeverNull(RegisterState pointer)
     {
         if (pointer.MaybeNull)
@@ -164,10 +167,10 @@ internal sealed partial class ProgramWalk
         return pointer.Kind switch
         {
             RegisterKind.Socket or RegisterKind.TcpSock or RegisterKind.MapValue or RegisterKind.MapKey or RegisterKind.SockCommon
-                or RegisterKind.MapPointer or RegisterKind.Memory or RegisterKind.Stack or RegisterKind.Context => true,
+                or RegisterKind.MapPointer or RegisterKind.Memory or RegisterKind.Stack => true,
             RegisterKind.BtfObject => (pointer.Flags & (PointerFlags.Trusted | PointerFlags.Allocated)) != 0
                 && (pointer.Flags & PointerFlags.Untrusted) == 0 && pointer.ReferenceId != 0,
-            RegisterKind.NotInit or RegisterKind.Scalar or RegisterKind.PacketMeta or RegisterKind.Packet or RegisterKind.PacketEnd
+            RegisterKind.NotInit or RegisterKind.Scalar or RegisterKind.Context or RegisterKind.PacketMeta or RegisterKind.Packet or RegisterKind.PacketEnd
                 or RegisterKind.FlowKeys or RegisterKind.XdpSock or RegisterKind.Buffer or RegisterKind.TracepointBuffer
                 or RegisterKind.Function or RegisterKind.Dynptr => false,
         };

@@ -81,7 +81,7 @@ internal sealed partial class ProgramWalk
     };
 
     /// <summary>The function runs later, by itself: with a stack of its own, and nothing held.</summary>
-    private bool PushAsyncCallback(CallArguments arguments)
+    private bool PushAsyncCallback(CallArguments arguments, bool isSleepable)
     {
         _facts.AsyncCallbacks.Add(arguments.Callback);
         var frame = new FrameState(arguments.Callback, 0, -1)
@@ -96,7 +96,7 @@ internal sealed partial class ProgramWalk
         frame.Registers[1] = new RegisterState { Kind = RegisterKind.MapPointer, Map = arguments.Map, MapId = arguments.MapId };
         frame.Registers[2] = new RegisterState { Kind = RegisterKind.MapKey, Map = arguments.Map, MapId = arguments.MapId };
         frame.Registers[3] = MapValueArgument(arguments);
-        var entered = new VerifierState(frame) { LastSlot = _image.Starts[arguments.Callback], Parent = _state.Parent };
+        var entered = new VerifierState(frame) { LastSlot = _image.Starts[arguments.Callback], Parent = _state.Parent, IsInSleepable = isSleepable };
         if (_state.Parent is { } parent)
             parent.Branches++;
         _pending.Push(entered);

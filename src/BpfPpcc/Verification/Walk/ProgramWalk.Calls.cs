@@ -22,7 +22,9 @@ internal sealed partial class ProgramWalk
         return _image.References[_slot] switch
         {
             BpfReference.FunctionCall call => CallFunction(call.Function),
+            BpfReference.ExternCall call when _options.Helpers.Find(call.Name) is { } declared => CallHost(declared),
             BpfReference.ExternCall call => CallKfunc(call),
+            BpfReference.HostCall call => CallHost(_options.Helpers.Find(call.Helper.Name)!),
             _ => CallHelper(instruction.Imm),
         };
     }
@@ -73,10 +75,8 @@ internal sealed partial class ProgramWalk
     {
         if (_state.Lock is not null)
             return Fail(DiagnosticId.LockMisuse, $"the global function {callee.Name} is called while a spin lock is held", "make the function static");
-        if (_state.PreemptDepth > 0)
-            return Fail(DiagnosticId.CriticalSection, $"the global function {callee.Name} is called while preemption is disabled", "make the function static");
-        if (_state.ActiveIrqId != 0)
-            return Fail(DiagnosticId.CriticalSection, $"the global function {callee.Name} is called while interrupts are disabled", "make the function static");
+        if (_environment.Effects.MaySleep(callee.Index) && !CheckMaySleep($"the global function {callee.Name}"))
+            return false;
         if (!CheckGlobalArguments(callee))
             return false;
         _facts.CalledGlobals.Add(callee.Index);
@@ -142,9 +142,9 @@ internal sealed partial class ProgramWalk
     private bool CheckResultRange(RegisterState result, long min, long max, string what)
     {
         if (result.Kind == RegisterKind.NotInit)
-            return Fail(DiagnosticId.UninitializedRegister, $"{what} returns without a result (r0 was never written on this path)", "return a number on every path");
+            return FailOnPath(DiagnosticId.UninitializedRegister, $"{what} returns without a result (r0 was never written on this path)", "return a number on every path");
         if (!result.IsScalar)
-            return Fail(DiagnosticId.ReturnValue, $"{what} returns a pointer ({Describe(result)}), where a number is expected", "return a number");
+            return Fail(DiagnosticId.ReturnValue, $"{what} returns a pointer ({Describe(result)}), where a number is expected", "return a number", result);
         ref readonly ScalarBounds bounds = ref result.Bounds;
         bool fits = bounds.SMin >= min && bounds.SMax <= max;
         if (fits)
@@ -152,7 +152,7 @@ internal sealed partial class ProgramWalk
         return Fail(
             DiagnosticId.ReturnValue,
             $"{what} must return a number from {min} to {max}, but its result is {DescribeRange(bounds)}",
-            min == max ? $"return {min}" : $"return a number from {min} to {max} on every path");
+            min == max ? $"return {min}" : $"return a number from {min} to {max} on every path", result);
     }
 
     /// <summary>

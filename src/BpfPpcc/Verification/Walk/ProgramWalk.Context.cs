@@ -13,11 +13,20 @@ internal sealed partial class ProgramWalk
         if (_environment.Type == BpfProgramType.UNSPEC)
         {
             return Fail(
-                DiagnosticId.ContextAccess, $"r{register} is the context, of which nothing is known: the program has no kernel program type",
+                DiagnosticId.ContextAccess, $"{PointerName(register)} is the context, of which nothing is known: the program has no kernel program type",
                 "say how large it is (--ctx-size N), give the function a parameter of a struct pointer type and compile with -g, or put it into a section that names its type");
         }
 
+        if (address.Offset != 0)
+        {
+            return Fail(
+                DiagnosticId.ContextAccess, $"the context is accessed through a pointer {address.Offset} bytes away from its start",
+                "access its fields by their names, through the pointer that the program was given");
+        }
+
         ContextLayout layout = ContextLayouts.Of(ProgramKind);
+        if (layout.Form == ContextForm.WritableMemory && offset % size != 0)
+            return FailContext(layout, offset, size, kind == AccessKind.Write);
         if (layout.Form == ContextForm.WritableMemory)
             return CheckRegion(register, address, offset, size, layout.Size, false, "the context");
         if (!address.Bounds.IsConstant || address.Bounds.UMin != 0)
@@ -126,7 +135,7 @@ internal sealed partial class ProgramWalk
             return true;
         if (Registers[0].Kind == RegisterKind.NotInit)
         {
-            return Fail(
+            return FailOnPath(
                 DiagnosticId.UninitializedRegister, "the program ends without a result: r0 was never written on this path",
                 "return a number on every path");
         }
@@ -145,6 +154,6 @@ internal sealed partial class ProgramWalk
         MarkPrecise(Registers[0]);
         ref readonly ScalarBounds bounds = ref Registers[0].Bounds;
         return (bounds.S32Min >= range.Min && bounds.S32Max <= range.Max) || Fail(
-            DiagnosticId.ReturnValue, $"the program must return a number from {range.Min} to {range.Max}, but its result is {DescribeRange(bounds)}", "return 0 or a negative error number");
+            DiagnosticId.ReturnValue, $"the program must return a number from {range.Min} to {range.Max}, but its result is {DescribeRange(bounds)}", "return 0 or a negative error number", Registers[0]);
     }
 }

@@ -80,10 +80,18 @@ internal sealed partial class ProgramWalk
 
         if (_options.GenericContextSize is { } given)
             Registers[1] = new RegisterState { Kind = RegisterKind.Memory, Size = given };
+        if (Registers[1].Kind == RegisterKind.Memory)
+            Registers[1] = Registers[1] with { Id = _genericContext = NewId() };
         else if (Registers[1].IsScalar)
             Registers[1] = new RegisterState { Kind = RegisterKind.Context };
         return true;
     }
+
+    /// <summary>Id of the context of a program without a kernel program type, where it is memory of known size; else 0.</summary>
+    private int _genericContext;
+
+    private bool IsGenericContext(RegisterState value) => _genericContext != 0 && value.Id == _genericContext
+        && value is { Kind: RegisterKind.Memory, Offset: 0, Bounds: { IsConstant: true, ConstantValue: 0 } };
 
     private ImmutableArray<BtfParameter> PrototypeParameters()
     {
@@ -135,7 +143,7 @@ internal sealed partial class ProgramWalk
             case GlobalParameterKind.TrustedObject:
                 if (parameter.MaybeNull && value.IsZero)
                     return true;
-                bool isObject = value.Kind == RegisterKind.BtfObject && value.Has(PointerFlags.Trusted) && (parameter.MaybeNull || !value.MaybeNull)
+                bool isObject = value.Kind == RegisterKind.BtfObject && IsTrusted(value) && (parameter.MaybeNull || !value.MaybeNull)
                     && value.Btf is { } btf && BtfWalk.BeginsWith(btf, value.TypeId, btf.NameOf(parameter.TypeId));
                 return isObject || Fail(DiagnosticId.GlobalFunction, $"argument {register} of {arguments.Name} must be a trusted pointer, but is {Describe(value)}", null);
         }
@@ -167,13 +175,21 @@ internal sealed partial class ProgramWalk
         return Fail(
             DiagnosticId.HelperNotAllowed,
             BpfHelpers.Find(id) is null ? $"there is no helper with number {id}" : $"programs of type {_environment.TypeName} may not call {name}",
-            BpfHelpers.Find(id) is null ? "is the call meant for a function that was not linked?" : "choose a helper that this program type has, or another program type");
+            BpfHelpers.Find(id) is null
+                ? "is the call meant for a function that was not linked? Helpers of a host of your own are declared by --helpers=FILE"
+                : HelperAdvice.For(id, _environment.Type));
     }
 
     private bool CheckMapCompatible(HelperPrototype helper, CallArguments arguments)
     {
         if (arguments.Map is not { } map || helper.Arguments[0].Kind == ArgumentKind.TIMER)
             return true;
+        if (map.IsReadOnly && MapRules.ChangesElements(helper.Id))
+        {
+            return Fail(
+                DiagnosticId.ReadOnlyMemory, $"{arguments.Name} changes {DescribeMap(map)}, which is read-only for programs", "drop BPF_F_RDONLY_PROG, or do not write");
+        }
+
         return MapRules.IsCompatible(map.Type, helper.Id, ProgramKind) || Fail(
             DiagnosticId.MapHelperMismatch, $"{arguments.Name} does not work with {DescribeMap(map)} of type {map.Type}",
             "use the helper that belongs to the map's type, or another type of map");
@@ -182,7 +198,7 @@ internal sealed partial class ProgramWalk
     private bool AccessSocket(int register, RegisterState address, long offset, int size, AccessKind kind)
     {
         if (kind == AccessKind.Write)
-            return Fail(DiagnosticId.ReadOnlyMemory, $"r{register} is {Describe(address)}, which is read-only", "use bpf_setsockopt");
+            return Fail(DiagnosticId.ReadOnlyMemory, $"{PointerName(register)} is {Describe(address)}, which is read-only", "use bpf_setsockopt");
         if (!address.Bounds.IsConstant || address.Bounds.UMin != 0)
             return Fail(DiagnosticId.MemoryOutOfBounds, $"the offset into {Describe(address)} is not constant", null);
         return SocketLayouts.MayRead(address.Kind, offset, size)
@@ -193,15 +209,15 @@ internal sealed partial class ProgramWalk
     {
         _ = size;
         return (offset >= 0 && address.Bounds.IsConstant && address.Bounds.UMin == 0)
-            || Fail(DiagnosticId.MemoryOutOfBounds, $"r{register} is {Describe(address)}, accessed at {DescribeOffset(address, offset)}: the offset must be constant and not negative", null);
+            || Fail(DiagnosticId.MemoryOutOfBounds, $"{PointerName(register)} is {Describe(address)}, accessed at {DescribeOffset(address, offset)}: the offset must be constant and not negative", null);
     }
 
     private bool AccessMapDescriptor(int register, RegisterState address, long offset, int size, AccessKind kind)
     {
         if (kind == AccessKind.Write)
-            return Fail(DiagnosticId.ReadOnlyMemory, $"r{register} is {Describe(address)}, whose description is read-only", "bpf_map_update_elem changes elements");
+            return Fail(DiagnosticId.ReadOnlyMemory, $"{PointerName(register)} is {Describe(address)}, whose description is read-only", "bpf_map_update_elem changes elements");
         if (_module.TargetBtf is not { } btf || btf.Find("bpf_map", BtfKind.STRUCT) is not (var type and not 0))
-            return Fail(DiagnosticId.NotAPointer, $"r{register} is {Describe(address)} itself, not a pointer to one of its values", "look an element up first: bpf_map_lookup_elem(&map, &key)");
+            return Fail(DiagnosticId.NotAPointer, $"{PointerName(register)} is {Describe(address)} itself, not a pointer to one of its values", "look an element up first: bpf_map_lookup_elem(&map, &key)");
         return BtfWalk.Find(btf, type, offset, size).Kind != BtfAccessKind.Invalid
             || Fail(DiagnosticId.KernelObject, $"the access of {size} bytes at offset {offset} of {Describe(address)} is not one of a field", null);
     }

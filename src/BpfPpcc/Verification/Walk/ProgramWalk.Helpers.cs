@@ -30,7 +30,7 @@ internal sealed partial class ProgramWalk
         NoteHelperCall(helper);
         if (!WriteRawMemory(arguments) || !ReleaseArgument(arguments) || !CallSpecial(helper, arguments))
             return false;
-        if (helper.ChangesPacket || HelperEffects.ChangesPacket(id))
+        if (helper.ChangesPacket)
             ForgetPacketPointers();
         RegisterState first = Registers[1];
         ClobberArguments(_state.Frame);
@@ -47,12 +47,25 @@ internal sealed partial class ProgramWalk
                 "char _license[] SEC(\"license\") = \"GPL\";");
         }
 
-        if (helper.MightSleep && !_environment.IsSleepable)
-            return Fail(DiagnosticId.HelperSleeps, $"{name} may sleep, but this program must not", "make the program sleepable: a section name such as fentry.s/..., lsm.s/... or syscall");
         if (_state.Lock is not null && helper.Id != SpinUnlock)
             return Fail(DiagnosticId.LockMisuse, $"{name} is called while a spin lock is held", "unlock before the call");
-        if (helper.MightSleep && (_state.RcuDepth > 0 || _state.PreemptDepth > 0 || _state.ActiveIrqId != 0))
-            return Fail(DiagnosticId.CriticalSection, $"{name} may sleep, but is called in a section that must not", "move the call out of the section");
+        return !helper.MightSleep || CheckMaySleep(name);
+    }
+
+    /// <summary>Programs that run later (timers) do not sleep, whatever the program does that started them; those of work queues do.</summary>
+    private bool IsSleepable => _state.FrameAt(0).Role == FrameRole.AsyncCallback ? _state.IsInSleepable : _environment.IsSleepable;
+
+    private bool CheckMaySleep(string callee)
+    {
+        if (!IsSleepable)
+        {
+            return Fail(
+                DiagnosticId.HelperSleeps, $"{callee} may sleep, but this program must not",
+                "make the program sleepable: a section name such as fentry.s/..., lsm.s/... or syscall");
+        }
+
+        if (_state.RcuDepth > 0 || _state.PreemptDepth > 0 || _state.ActiveIrqId != 0)
+            return Fail(DiagnosticId.CriticalSection, $"{callee} may sleep, but is called in a section that must not", "move the call out of the section");
         return true;
     }
 
@@ -78,7 +91,7 @@ internal sealed partial class ProgramWalk
             case 164 or 180 or 209: // for_each_map_elem, find_vma, user_ringbuf_drain
                 return PushCallback(helper.Id, arguments);
             case 170: // timer_set_callback
-                return PushAsyncCallback(arguments);
+                return PushAsyncCallback(arguments, isSleepable: false);
             case 187: // set_retval(value)
                 return CheckSetResult();
             case 197: // dynptr_from_mem
@@ -104,6 +117,8 @@ internal sealed partial class ProgramWalk
         RegisterState? result = Result(helper, arguments);
         if (result is null)
             return false;
+        if (result.IsPointer)
+            result = result with { Origin = _slot };
         Registers[0] = result;
         if (helper.AcquiresReference || (helper.Id == 1 && arguments.Map?.Type is BpfMapType.SOCKMAP or BpfMapType.SOCKHASH))
         {
@@ -165,6 +180,10 @@ internal sealed partial class ProgramWalk
                 });
             case ReturnKind.KPTR_OR_NULL:
                 return KptrResult(arguments);
+            case ReturnKind.FIXED_SIZE_MEM or ReturnKind.FIXED_SIZE_MEM_OR_NULL:
+                return HostMemory(helper.Returns, helper.Returns.Size, helper.Returns.Kind == ReturnKind.FIXED_SIZE_MEM_OR_NULL);
+            case ReturnKind.ALLOC_MEM or ReturnKind.ALLOC_MEM_OR_NULL:
+                return HostMemory(helper.Returns, arguments.AllocatedSize, helper.Returns.Kind == ReturnKind.ALLOC_MEM_OR_NULL);
         }
 
         return null;

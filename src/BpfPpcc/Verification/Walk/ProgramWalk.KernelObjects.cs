@@ -30,14 +30,14 @@ internal sealed partial class ProgramWalk
         if (offset < 0 || !address.Bounds.IsConstant || address.Bounds.UMin != 0)
         {
             return Fail(
-                DiagnosticId.KernelObject, $"r{register} is {Describe(address)}, accessed at offset {DescribeOffset(address, offset)}: objects are accessed at constant offsets that are not negative",
+                DiagnosticId.KernelObject, $"{PointerName(register)} is {Describe(address)}, accessed at offset {DescribeOffset(address, offset)}: objects are accessed at constant offsets that are not negative",
                 "access the fields by their names");
         }
 
         if ((address.Flags & (PointerFlags.User | PointerFlags.PerCpu)) != 0)
         {
             return Fail(
-                DiagnosticId.KernelObject, $"r{register} points to {(address.Has(PointerFlags.User) ? "user" : "per-cpu")} memory, which cannot be accessed directly",
+                DiagnosticId.KernelObject, $"{PointerName(register)} points to {(address.Has(PointerFlags.User) ? "user" : "per-cpu")} memory, which cannot be accessed directly",
                 address.Has(PointerFlags.User) ? "use bpf_probe_read_user" : "use bpf_per_cpu_ptr or bpf_this_cpu_ptr");
         }
 
@@ -46,11 +46,11 @@ internal sealed partial class ProgramWalk
         if (!isOwn && !_environment.IsGpl && ReferenceEquals(btf, _module.TargetBtf))
             return Fail(DiagnosticId.HelperLicence, $"only programs under a licence compatible with the GPL may access {Describe(address)}", null);
         if (kind == AccessKind.Write && !isOwn && !MayWriteKernelField(address, offset, size))
-            return Fail(DiagnosticId.ReadOnlyMemory, $"r{register} is {Describe(address)}, which is read-only", "only fields that the kernel lists may be written, by programs of struct_ops");
+            return Fail(DiagnosticId.ReadOnlyMemory, $"{PointerName(register)} is {Describe(address)}, which is read-only", "only fields that the kernel lists may be written, by programs of struct_ops");
         if (isOwn && address.ReferenceId == 0 && !address.Has(PointerFlags.NonOwning) && !address.Has(PointerFlags.Rcu) && !address.Has(PointerFlags.Untrusted))
-            return Fail(DiagnosticId.KernelObject, $"r{register} is {Describe(address)}, which was given back", null);
+            return Fail(DiagnosticId.KernelObject, $"{PointerName(register)} is {Describe(address)}, which was given back", null);
         if (isOwn && kind == AccessKind.Write && address.Has(PointerFlags.Untrusted))
-            return Fail(DiagnosticId.ReadOnlyMemory, $"r{register} is {Describe(address)} that may be gone, so it is read-only", null);
+            return Fail(DiagnosticId.ReadOnlyMemory, $"{PointerName(register)} is {Describe(address)} that may be gone, so it is read-only", null);
         if (isOwn && SpecialFields.Of(btf, address.TypeId).Touched(offset, offset + size) is { } field)
         {
             if (field.IsKptr && field.Offset == offset && size == 8)
@@ -66,8 +66,12 @@ internal sealed partial class ProgramWalk
         return true;
     }
 
+    /// <summary>The object cannot be gone: the kernel vouches for it, or the program holds a reference.</summary>
+    private static bool IsTrusted(RegisterState value) =>
+        value.Has(PointerFlags.Trusted) || (value.ReferenceId != 0 && !value.Has(PointerFlags.Untrusted));
+
     private bool FailNoTypes(int register) => Fail(
-        DiagnosticId.TypesMissing, $"r{register} points to an object of the kernel, whose types are not known here",
+        DiagnosticId.TypesMissing, $"{PointerName(register)} points to an object of the kernel, whose types are not known here",
         "give the types of the target kernel: --btf vmlinux.btf (on the target: /sys/kernel/btf/vmlinux)");
 
     /// <summary>Writes that the kernel's struct_ops allow: congestion control may set these fields of its socket.</summary>
@@ -81,7 +85,7 @@ internal sealed partial class ProgramWalk
     private RegisterState LoadedPointer(RegisterState parent, BtfTypes btf, BtfAccess access)
     {
         string field = $"{access.Struct}.{access.Member}";
-        bool isTrusted = parent.Has(PointerFlags.Trusted) || (parent.ReferenceId != 0 && !parent.Has(PointerFlags.Untrusted));
+        bool isTrusted = IsTrusted(parent);
         PointerFlags flags = access.Flags;
         if (parent.Has(PointerFlags.Untrusted))
             flags = PointerFlags.Untrusted;
@@ -115,15 +119,15 @@ internal sealed partial class ProgramWalk
     }
 
     /// <summary>Programs that do not sleep run inside of an RCU read section as a whole.</summary>
-    private bool IsInRcuSection => _state.RcuDepth > 0 || !_environment.IsSleepable;
+    private bool IsInRcuSection => _state.RcuDepth > 0 || !IsSleepable;
 
     /// <summary>Loading a kptr from a map value or object gives a pointer that may be gone soon, or is null; storing is for bpf_kptr_xchg.</summary>
     private bool AccessKptr(int register, AccessKind kind, RegisterState? stored, SpecialField field, MapInfo? map, ref RegisterState? loaded)
     {
         if (kind == AccessKind.Write)
         {
-            if (field.Kind == SpecialFieldKind.KptrUntrusted && stored is { Kind: RegisterKind.BtfObject } or { IsZero: true })
-                return true;
+            if (field.Kind == SpecialFieldKind.KptrUntrusted)
+                return stored is { IsZero: true } || CheckKptrStored(stored!, field, map);
             return Fail(DiagnosticId.SpecialField, "a kernel pointer (kptr) that owns its object is stored by bpf_kptr_xchg only", "use bpf_kptr_xchg");
         }
 
@@ -140,6 +144,20 @@ internal sealed partial class ProgramWalk
         _ = register;
         loaded = new RegisterState { Kind = RegisterKind.BtfObject, Flags = flags, Btf = typeBtf, TypeId = type, Id = NewId() };
         return true;
+    }
+
+    /// <summary>Linux's map_kptr_match_type: what is stored is a pointer to an object of the field's type, or to one that begins with it.</summary>
+    private bool CheckKptrStored(RegisterState stored, SpecialField field, MapInfo? map)
+    {
+        const PointerFlags Possible = PointerFlags.MaybeNull | PointerFlags.Untrusted | PointerFlags.Trusted | PointerFlags.Rcu | PointerFlags.Allocated;
+        if (stored.Kind != RegisterKind.BtfObject || (stored.Flags & ~Possible) != 0 || stored.Btf is not { } storedBtf || stored.TypeId == 0)
+            return Fail(DiagnosticId.SpecialField, $"{Describe(stored)} is stored in a kernel pointer (kptr)", "store a pointer to an object of the kptr's type, or NULL");
+        if (!stored.Bounds.IsConstant || stored.Bounds.UMin != 0 || stored.Offset < 0)
+            return Fail(DiagnosticId.SpecialField, $"{Describe(stored)} at offset {DescribeOffset(stored, stored.Offset)} is stored in a kernel pointer (kptr): the offset must be constant", "store the pointer as it was given");
+        (BtfTypes? btf, uint type) = ResolveKptr(map?.Btf ?? _module.Btf, field.TypeId);
+        string name = btf?.NameOf(type) ?? "";
+        return BtfWalk.StructAt(storedBtf, stored.TypeId, stored.Offset, name)
+            || Fail(DiagnosticId.SpecialField, $"{Describe(stored)} is stored in a kernel pointer (kptr) to a struct {name}", null);
     }
 
     /// <summary>Types that the kernel frees after a grace period.</summary>

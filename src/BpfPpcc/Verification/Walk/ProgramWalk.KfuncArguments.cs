@@ -82,6 +82,8 @@ internal sealed partial class ProgramWalk
             return true;
         }
 
+        if ((role & KfuncParameter.IRQ_FLAG) != 0)
+            return CheckIrqFlag(register, value, arguments);
         if ((role & KfuncParameter.ALLOCATED) != 0 || (role & KfuncParameter.REFCOUNTED) != 0)
             return CheckOwnObject(register, value, role, arguments);
         if (name == "bpf_dynptr")
@@ -118,7 +120,7 @@ internal sealed partial class ProgramWalk
     private bool CheckKfuncObject(int register, RegisterState value, string name, BtfType target, CallArguments arguments)
     {
         Kfunc kfunc = arguments.Function!;
-        bool isTrusted = IsSocket(value) || value.Has(PointerFlags.Trusted) || (value.ReferenceId != 0 && !value.Has(PointerFlags.Untrusted));
+        bool isTrusted = IsSocket(value) || IsTrusted(value);
         if (kfunc.WantsTrusted || kfunc.Has(KfuncFlags.RCU))
         {
             bool isSafe = isTrusted || (kfunc.Has(KfuncFlags.RCU) && value.Has(PointerFlags.Rcu));

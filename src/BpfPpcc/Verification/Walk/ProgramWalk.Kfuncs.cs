@@ -19,7 +19,7 @@ internal sealed partial class ProgramWalk
                 "link the object that defines it, or inline it: kernels have no C library");
         }
 
-        if (_environment.Type != Bpf.BpfProgramType.UNSPEC && !kfunc.IsAllowedIn(_environment.Type))
+        if (_environment.Type != Bpf.BpfProgramType.UNSPEC && !kfunc.IsAllowedIn(ProgramKind))
             return Fail(DiagnosticId.KfuncUnknown, $"programs of type {_environment.TypeName} may not call {kfunc.Name}", null);
         if (FindPrototype(call.Name, kfunc.Name) is not { } prototype)
             return Fail(DiagnosticId.TypesMissing, $"the prototype of {kfunc.Name} is not known here", "compile with -g, or give the types of the target kernel: --btf vmlinux.btf");
@@ -56,9 +56,6 @@ internal sealed partial class ProgramWalk
 
     private bool CheckKfuncAllowed(Kfunc kfunc)
     {
-        bool sleeps = kfunc.Has(KfuncFlags.SLEEPABLE);
-        if (sleeps && !_environment.IsSleepable)
-            return Fail(DiagnosticId.HelperSleeps, $"{kfunc.Name} may sleep, but this program must not", "make the program sleepable");
         if (_state.Lock is not null && !IsAllowedUnderLock(kfunc.Name))
             return Fail(DiagnosticId.LockMisuse, $"{kfunc.Name} is called while a spin lock is held", "unlock before the call");
         switch (kfunc.Name)
@@ -84,9 +81,7 @@ internal sealed partial class ProgramWalk
                 return true;
         }
 
-        if (sleeps && (_state.RcuDepth > 0 || _state.PreemptDepth > 0 || _state.ActiveIrqId != 0))
-            return Fail(DiagnosticId.CriticalSection, $"{kfunc.Name} may sleep, but is called in a section that must not", "move the call out of the section");
-        return true;
+        return !kfunc.Has(KfuncFlags.SLEEPABLE) || CheckMaySleep(kfunc.Name);
     }
 
     private static bool IsAllowedUnderLock(string name) => name.StartsWith("bpf_list_", StringComparison.Ordinal)
@@ -110,7 +105,7 @@ internal sealed partial class ProgramWalk
             case "bpf_rbtree_add_impl":
                 return PushTreeCallback(arguments);
             case "bpf_wq_set_callback_impl":
-                return PushAsyncCallback(arguments);
+                return PushAsyncCallback(arguments, isSleepable: true);
             case "bpf_list_push_front_impl" or "bpf_list_push_back_impl":
                 return LendNode(arguments);
             default:
@@ -141,7 +136,7 @@ internal sealed partial class ProgramWalk
             pointer = pointer with { Id = pointer.MaybeNull ? id : 0, ReferenceId = id };
         }
 
-        Registers[0] = pointer;
+        Registers[0] = pointer with { Origin = _slot };
         return true;
     }
 
@@ -162,6 +157,9 @@ internal sealed partial class ProgramWalk
                 return CastContext();
             case "bpf_rdonly_cast":
                 return CastReadOnly(arguments);
+            case "bpf_dynptr_slice_rdwr" when _environment.Type != Bpf.BpfProgramType.UNSPEC && !MayWritePacket:
+                Fail(DiagnosticId.ReadOnlyMemory, $"programs of type {_environment.TypeName} must not write to the packet, and so get no slice to write to", "use bpf_dynptr_slice, or bpf_dynptr_write");
+                return null;
             case "bpf_dynptr_slice" or "bpf_dynptr_slice_rdwr":
                 return new RegisterState
                 {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using BpfPpcc.Bpf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Loading;
@@ -16,6 +17,8 @@ internal sealed partial class ProgramWalk
 
     private bool StepLoadImmediate64(BpfInstruction instruction)
     {
+        if (!CheckWritable(instruction))
+            return false;
         BpfReference? reference = _image.References[_slot];
         RegisterState? value = reference switch
         {
@@ -40,7 +43,7 @@ internal sealed partial class ProgramWalk
 
     private bool StepLoad(BpfInstruction instruction)
     {
-        if (!CheckReadable(instruction.Src))
+        if (!CheckWritable(instruction) || !CheckReadable(instruction.Src))
             return false;
         RegisterState address = Register(instruction.Src);
         if (!Access(instruction.Src, address, instruction.Offset, instruction.MemoryBytes, AccessKind.Read, null, out RegisterState? loaded))
@@ -50,9 +53,11 @@ internal sealed partial class ProgramWalk
         bool isSigned = instruction.Mode == BpfMode.MEMSX;
         if (isSigned && !loaded!.IsScalar)
             return Fail(DiagnosticId.ContextAccess, "the load sign-extends what is a pointer", "read pointers as they are, into pointer variables");
+        if (loaded!.IsPointer && loaded.Origin < 0)
+            loaded = loaded with { Origin = _slot };
         Registers[instruction.Dst] = isSigned
-            ? NewScalar(ScalarBounds.SignExtend64(instruction.MemoryBytes * 8, loaded!.Bounds), loaded.Value)
-            : loaded!;
+            ? NewScalar(ScalarBounds.SignExtend64(instruction.MemoryBytes * 8, loaded.Bounds), loaded.Value)
+            : loaded;
         return true;
     }
 
@@ -100,14 +105,14 @@ internal sealed partial class ProgramWalk
         {
             case RegisterKind.MapKey:
                 return kind == AccessKind.Write
-                    ? Fail(DiagnosticId.ReadOnlyMemory, $"r{register} points to the key of a map element, which must not change", "copy the key to the stack first")
+                    ? Fail(DiagnosticId.ReadOnlyMemory, $"{PointerName(register)} points to the key of a map element, which must not change", "copy the key to the stack first")
                     : CheckRegion(register, address, at, size, address.Map!.KeySize, false, "the key");
             case RegisterKind.MapValue:
                 return AccessMapValue(register, address, at, size, kind, stored, ref loaded);
             case RegisterKind.Memory:
                 if (kind == AccessKind.Write && address.Has(PointerFlags.ReadOnly))
                     return FailReadOnly(register, address);
-                return CheckRegion(register, address, at, size, address.Size, false, Describe(address));
+                return CheckRegion(register, address, at, size, address.Size, false, DescribeMemory(address));
             case RegisterKind.Context:
                 return AccessContext(register, address, at, size, kind, ref loaded);
             case RegisterKind.Stack:
@@ -134,12 +139,9 @@ internal sealed partial class ProgramWalk
                     return FailReadOnly(register, address);
                 return AccessTracepointBuffer(register, address, at, size);
             case RegisterKind.Scalar:
-                return Fail(
-                    DiagnosticId.NotAPointer,
-                    $"r{register} is a number, not a pointer that the program may use{DescribeOrigin(address)}",
-                    "a pointer that went through an integer of 32 bits, was read from memory, or lost its range by a helper call cannot be followed; kernel memory is read by bpf_probe_read_kernel");
+                return FailNotAPointer(register, address);
             case RegisterKind.NotInit or RegisterKind.PacketEnd or RegisterKind.Function or RegisterKind.Dynptr:
-                return Fail(DiagnosticId.NotAPointer, $"r{register} is {Describe(address)}: memory cannot be accessed through it", null);
+                return Fail(DiagnosticId.NotAPointer, $"{PointerName(register)} is {Describe(address)}: memory cannot be accessed through it", null);
         }
 
         return true;
@@ -186,7 +188,7 @@ internal sealed partial class ProgramWalk
         {
             return Fail(
                 OutOfBoundsId(address), $"the offset into {what} may be negative: it is {DescribeOffset(address, offset)}",
-                "make the index unsigned, or check that it is not negative: if (i < 0) return 0;");
+                $"make the index unsigned, or check that it is not negative: if ({IndexName()} < 0) return 0;", address);
         }
 
         if (!IsInside(bounds.SMin + offset, size, length, allowsZero))
@@ -194,8 +196,7 @@ internal sealed partial class ProgramWalk
         if (bounds.UMax >= MaximumOffset)
         {
             return Fail(
-                OutOfBoundsId(address), $"the offset into {what} has no upper bound: it is {DescribeOffset(address, offset)}{DescribeOrigin(address)}",
-                $"check the index before it is used: if (i >= {Math.Max(1, length / Math.Max(1, size))}) return 0;");
+                OutOfBoundsId(address), $"the offset into {what} has no upper bound: it is {DescribeOffset(address, offset)}", HelpIndex(address, offset, size, length), address);
         }
 
         return IsInside((long)bounds.UMax + offset, size, length, allowsZero) || FailRegion(register, address, offset, size, length, what);
@@ -204,10 +205,52 @@ internal sealed partial class ProgramWalk
     private static bool IsInside(long offset, long size, long length, bool allowsZero) =>
         offset >= 0 && (size > 0 || (size == 0 && allowsZero)) && offset + size <= length;
 
-    private bool FailRegion(int register, RegisterState address, long offset, long size, long length, string what) => Fail(
-        OutOfBoundsId(address),
-        $"the access of {size} bytes at offset {DescribeOffset(address, offset)} of {what} (r{register}) may leave its {length} bytes{DescribeOrigin(address)}",
-        address.Bounds.IsConstant ? "check the offset and the size of the access" : $"bound the index so that index + {size} <= {length} holds on every path that comes here");
+    private bool FailRegion(int register, RegisterState address, long offset, long size, long length, string what)
+    {
+        long beyond = Math.Min((long)Math.Min(address.Bounds.UMax, MaximumOffset) + offset + size - length, MaximumOffset);
+        string excess = beyond <= 0 ? "" : $": {(address.Bounds.IsConstant ? "" : "up to ")}{Bytes(beyond)} too far";
+        return Fail(
+            OutOfBoundsId(address),
+            $"{AccessName(register)} covers {Bytes(size)} at offset {DescribeOffset(address, offset)} of {what}, which has {Bytes(length)}{excess}",
+            HelpIndex(address, offset, size, length), address);
+    }
+
+    /// <summary>What to check so that an access of <paramref name="size"/> bytes stays inside.</summary>
+    private string HelpIndex(RegisterState address, long offset, long size, long length)
+    {
+        if (address.Bounds.IsConstant)
+            return "access less, or make the memory larger";
+        long count = size > 0 ? (length - offset) / size : 0;
+        bool isScaled = offset >= 0 && count > 0 && (size & (size - 1)) == 0 && address.Bounds.IsAligned((ulong)size);
+        return isScaled
+            ? string.Create(CultureInfo.InvariantCulture, $"check the index before it is used, on every path: if ({IndexName()} >= {count}) return 0;")
+            : string.Create(CultureInfo.InvariantCulture, $"check the index before it is used, on every path: the offset must be {Math.Max(0, length - size)} at most");
+    }
+
+    /// <summary>The name of the index in the current line, or one that stands for it.</summary>
+    private string IndexName() => SourceExpression.IndexOf(Expression()) ?? "i";
+
+    /// <summary>What memory that is no map value is to the programmer.</summary>
+    private string DescribeMemory(RegisterState address) => _genericContext != 0 && address.Id == _genericContext ? "the context"
+        : address.Has(PointerFlags.RingBuffer) ? "the ring buffer record"
+        : address.DynptrId != 0 ? "the slice of the dynptr"
+        : "the memory";
+
+    private bool FailNotAPointer(int register, RegisterState value)
+    {
+        string name = Current.IsCall ? AccessName(register) : PointerName(register);
+        return value.Value.Loss switch
+        {
+            PointerLoss.PacketMoved => Fail(
+                DiagnosticId.NotAPointer, $"{name} pointed into the packet, but a call may have moved the packet's data since",
+                "read data and data_end from the context again after the call, and check the length again", value),
+            PointerLoss.Released => Fail(
+                DiagnosticId.NotAPointer, $"{name} points to what was given back before", "use it before it is given back", value),
+            PointerLoss.None => Fail(
+                DiagnosticId.NotAPointer, $"{name} holds a number ({DescribeRange(value.Bounds)}), not a pointer that the program may use",
+                "a pointer that went through a 32-bit integer or through memory that is not the stack becomes a number; memory of the kernel is read by bpf_probe_read_kernel", value),
+        };
+    }
 
     private static DiagnosticId OutOfBoundsId(RegisterState address) => address.Kind == RegisterKind.MapValue ? DiagnosticId.MapValueOutOfBounds : DiagnosticId.MemoryOutOfBounds;
 
@@ -252,8 +295,11 @@ internal sealed partial class ProgramWalk
         if (kind == AccessKind.Write && map.IsReadOnly)
         {
             return Fail(
-                DiagnosticId.ReadOnlyMemory, $"the program writes to {DescribeMap(map)}, which is read-only for programs",
-                map.Section is null ? "drop BPF_F_RDONLY_PROG, or do not write" : "variables that are written must not be const");
+                DiagnosticId.ReadOnlyMemory,
+                map.Section is null
+                    ? $"{AccessName(register)} writes to {DescribeMap(map)}, which is read-only for programs (BPF_F_RDONLY_PROG)"
+                    : $"{AccessName(register)} writes to {DescribeVariable(address with { Offset = (int)offset })}, which is read-only: the variable is const",
+                map.Section is null ? "drop BPF_F_RDONLY_PROG, or do not write" : "do not write to it, or drop const from its declaration and everywhere it is passed");
         }
 
         if (kind == AccessKind.Read && map.IsWriteOnly)
@@ -286,16 +332,28 @@ internal sealed partial class ProgramWalk
         {
             return Fail(
                 DiagnosticId.PacketOutOfBounds, $"the offset into the packet may be negative: it is {DescribeOffset(address, offset)}",
-                "make the offset unsigned, or check that it is not negative");
+                "make the offset unsigned, or check that it is not negative", address);
         }
 
         if (address.Range >= 0 && IsInside(offset, size, address.Range, allowsZero))
             return true;
-        string known = address.Range > 0 ? $"{address.Range} bytes of it are checked" : "nothing of it is checked";
+        string needed = address.Id == 0 ? $"the first {Bytes(offset + size)} of it" : $"{Bytes(offset + size)} behind the part of the offset that varies";
+        string known = address.Range > 0
+            ? $"this path has checked that {Bytes(address.Range)} are there"
+            : "no check on this path compares this pointer with data_end";
         return Fail(
             DiagnosticId.PacketOutOfBounds,
-            $"the access of {size} bytes at offset {offset} from the pointer r{register} may be behind the packet's end: {known}",
-            $"compare with data_end on this path, through the same pointer: if (p + {offset + size} > data_end) return ...;");
+            $"{AccessName(register)} may lie behind the end of the packet: it needs {needed}, but {known}",
+            $"check the length first, through the same pointer: {PacketCheck(offset + size)}", address);
+    }
+
+    private string PacketCheck(long bytes)
+    {
+        string? expression = Expression();
+        string? name = SourceExpression.PointerOf(expression);
+        return name is not null && expression!.Contains("->", StringComparison.Ordinal)
+            ? $"if ((void *)({name} + 1) > data_end) return ...;"
+            : string.Create(CultureInfo.InvariantCulture, $"if (data + {bytes} > data_end) return ...;");
     }
 
     private bool StepAtomic(BpfInstruction instruction)
@@ -305,7 +363,7 @@ internal sealed partial class ProgramWalk
             return StepLoad(instruction);
         if (instruction.Imm == BpfAtomic.STORE_REL)
             return CheckAtomicTarget(instruction) && StepStore(instruction);
-        if (!CheckReadable(instruction.Src) || !CheckReadable(instruction.Dst))
+        if (!CheckWritable(instruction) || !CheckReadable(instruction.Src) || !CheckReadable(instruction.Dst))
             return false;
         if (instruction.Imm == BpfAtomic.CMPXCHG && !CheckReadable(0))
             return false;
@@ -373,9 +431,10 @@ internal sealed partial class ProgramWalk
     };
 
     private bool FailMaybeNull(int register, RegisterState address) => Fail(
-        DiagnosticId.PointerMaybeNull, $"r{register} is {Describe(address)} that may be NULL on this path{DescribeOrigin(address)}",
-        "test the pointer before it is used: if (!p) return 0;");
+        DiagnosticId.PointerMaybeNull,
+        Current.IsCall ? $"{AccessName(register)} may be NULL here" : $"{PointerName(register)} may be NULL here, and it is used without a test",
+        $"test the pointer before it is used: if (!{SourceExpression.PointerOf(Expression()) ?? "p"}) return 0;", address);
 
     private bool FailReadOnly(int register, RegisterState address) =>
-        Fail(DiagnosticId.ReadOnlyMemory, $"r{register} points to {Describe(address)}, which is read-only", null);
+        Fail(DiagnosticId.ReadOnlyMemory, $"{AccessName(register)} writes to memory that is read-only for programs", "write to a variable of your own", address);
 }

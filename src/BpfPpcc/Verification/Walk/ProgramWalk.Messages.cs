@@ -1,5 +1,4 @@
 using System.Globalization;
-using BpfPpcc.Bpf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Verification.Domain;
 
@@ -10,14 +9,28 @@ internal sealed partial class ProgramWalk
 {
     private bool Fail(DiagnosticId id, string message, string? help)
     {
-        Error ??= new WalkError(id, message, help, _slot, _state.Jumps);
+        Error ??= new WalkError(id, message, help, _slot);
         return false;
     }
 
-    private bool FailBudget() => Fail(
-        DiagnosticId.VerifierBudgetExceeded,
-        string.Create(CultureInfo.InvariantCulture, $"after {_options.Budget} instructions on all paths together the end is not in sight"),
-        "a loop may have too many rounds or too many branches: bound it by a smaller constant, use bpf_loop, or raise --verify-budget");
+    /// <summary>What the programmer calls the pointer in a register that the current instruction accesses memory through.</summary>
+    private string PointerName(int register) => SourceExpression.PointerOf(Expression()) is { } name ? $"'{name}'" : DescribeRegister("the pointer", register);
+
+    /// <summary>What accesses memory: "'p->count'", "argument 2 of bpf_xdp_load_bytes", "the access through r1".</summary>
+    private string AccessName(int register) => Current.IsCall ? string.Create(CultureInfo.InvariantCulture, $"argument {register} of {CalleeAt(_slot)}")
+        : Expression() is { } name ? $"'{name}'"
+        : PositionOf(_slot) is null ? string.Create(CultureInfo.InvariantCulture, $"the access through r{register}")
+        : "this access";
+
+    /// <summary>The C expression of the current instruction, if it can be told.</summary>
+    private string? Expression() => PositionOf(_slot) is { } position ? SourceExpression.At(position.Text, position.Column) : null;
+
+    /// <summary>Registers are mentioned in brackets where the reader has a line of C, and alone where not.</summary>
+    private string DescribeRegister(string what, int register) =>
+        string.Create(CultureInfo.InvariantCulture, $"{(PositionOf(_slot) is null ? "" : what + " (")}r{register}{(PositionOf(_slot) is null ? "" : ")")}");
+
+    /// <summary>"1 byte", "4 bytes".</summary>
+    private static string Bytes(long count) => count == 1 ? "1 byte" : string.Create(CultureInfo.InvariantCulture, $"{count} bytes");
 
     private static string Describe(RegisterState register)
     {
@@ -26,8 +39,8 @@ internal sealed partial class ProgramWalk
             RegisterKind.NotInit => "nothing",
             RegisterKind.Scalar => "a number",
             RegisterKind.Context => "the context",
-            RegisterKind.MapPointer => $"the map {register.Map?.Name}",
-            RegisterKind.MapValue => register.Map is { Section: null } map ? $"a pointer to a value of the map {map.Name}" : $"a pointer to a variable in {register.Map?.Name}",
+            RegisterKind.MapPointer => $"the map '{register.Map?.Name}'",
+            RegisterKind.MapValue => register.Map is { Section: null } map ? $"a pointer to a value of the map '{map.Name}'" : register.Map is null ? "a pointer to a map value" : $"a pointer to {DescribeVariable(register)}",
             RegisterKind.MapKey => "a pointer to a map key",
             RegisterKind.Stack => "a pointer to the stack",
             RegisterKind.PacketMeta => "a pointer to the packet's metadata",
@@ -38,7 +51,7 @@ internal sealed partial class ProgramWalk
             RegisterKind.SockCommon => "a socket (bpf_sock of any kind)",
             RegisterKind.TcpSock => "a TCP socket",
             RegisterKind.XdpSock => "an XDP socket",
-            RegisterKind.Memory => string.Create(CultureInfo.InvariantCulture, $"a pointer to {register.Size} bytes of memory"),
+            RegisterKind.Memory => $"a pointer to {Bytes(register.Size)} of memory",
             RegisterKind.Buffer => "a pointer to a buffer",
             RegisterKind.TracepointBuffer => "a pointer to a tracepoint's buffer",
             RegisterKind.BtfObject => $"a pointer to {TypeName(register)}",
@@ -51,7 +64,7 @@ internal sealed partial class ProgramWalk
     private static string TypeName(RegisterState register) =>
         register.Btf is { } btf && register.TypeId < btf.Count && btf.NameOf(register.TypeId) is { Length: > 0 } name ? $"struct {name}" : "a kernel object";
 
-    private static string DescribeMap(MapInfo map) => map.Section is null ? $"the map {map.Name}" : $"the section {map.Name}";
+    private static string DescribeMap(MapInfo map) => map.Section is null ? $"the map '{map.Name}'" : $"the section {map.Name}";
 
     private static string Describe(SpecialFieldKind kind) => kind switch
     {
@@ -67,58 +80,49 @@ internal sealed partial class ProgramWalk
         SpecialFieldKind.RefCount => "bpf_refcount",
     };
 
+    /// <summary>The global variable that a pointer into a section points to: "'limit' (in .rodata)".</summary>
+    private static string DescribeVariable(RegisterState pointer) =>
+        pointer.Map is { Section: { } section } map && section.VariableAt(pointer.Offset) is { } variable
+            ? $"'{variable.Name}' (in {map.Name})"
+            : $"a variable in {pointer.Map?.Name}";
+
     /// <summary>"7", "0 to 255", "any number".</summary>
     private static string DescribeRange(in ScalarBounds bounds)
     {
+        if (bounds.IsEmpty)
+            return "no number at all";
         if (bounds.IsConstant)
-            return bounds.SMin.ToString(CultureInfo.InvariantCulture);
-        if (bounds.SMin == long.MinValue && bounds.SMax == long.MaxValue && bounds.UMax == ulong.MaxValue)
-            return "any number";
-        return bounds.SMin >= 0 || bounds.SMin != long.MinValue
-            ? string.Create(CultureInfo.InvariantCulture, $"{bounds.SMin} to {bounds.SMax}")
-            : string.Create(CultureInfo.InvariantCulture, $"{bounds.UMin} to {bounds.UMax}");
+            return Signed(bounds.SMin);
+        if (KnowsLowHalfOnly(bounds))
+            return string.Create(CultureInfo.InvariantCulture, $"a number whose low 32 bits are {bounds.U32Min} to {bounds.U32Max} and whose high 32 bits may be anything");
+        if (bounds.SMin >= 0 && bounds.SMax == long.MaxValue)
+            return $"{Signed(bounds.SMin)} or more";
+        if (bounds.SMin != long.MinValue || bounds.SMax != long.MaxValue)
+            return bounds.SMin == long.MinValue ? $"{Signed(bounds.SMax)} or less, also negative" : $"{Signed(bounds.SMin)} to {Signed(bounds.SMax)}";
+        return bounds.UMax == ulong.MaxValue && bounds.UMin == 0 ? "any number" : $"{Unsigned(bounds.UMin)} to {Unsigned(bounds.UMax)}";
     }
+
+    /// <summary>A check of a 32-bit copy bounds the low half and leaves the high one open.</summary>
+    private static bool KnowsLowHalfOnly(in ScalarBounds bounds) =>
+        bounds.UMax > uint.MaxValue && bounds.SMax > uint.MaxValue && bounds.U32Max - bounds.U32Min < int.MaxValue && !bounds.IsConstant;
+
+    private static string Signed(long number) => number switch
+    {
+        long.MaxValue => "2^63-1",
+        long.MinValue => "-2^63",
+        _ => number.ToString(CultureInfo.InvariantCulture),
+    };
+
+    private static string Unsigned(ulong number) => number == ulong.MaxValue ? "2^64-1" : number.ToString(CultureInfo.InvariantCulture);
 
     private static string DescribeOffset(RegisterState address, long offset)
     {
         ref readonly ScalarBounds bounds = ref address.Bounds;
         if (bounds.IsConstant)
             return (bounds.SMin + offset).ToString(CultureInfo.InvariantCulture);
-        return offset == 0 ? DescribeRange(bounds) : string.Create(CultureInfo.InvariantCulture, $"{offset} + ({DescribeRange(bounds)})");
-    }
-
-    /// <summary>Where a value came from: the last instructions that made it, by source line.</summary>
-    private string DescribeOrigin(RegisterState register)
-    {
-        const int MaximumSteps = 3;
-        var steps = new List<string>();
-        int lastLine = -1;
-        for (ScalarNode? node = register.Value; node is not null && steps.Count < MaximumSteps; node = node.First)
-        {
-            if (node.Slot < 0 || node.Slot == _slot)
-                continue;
-            string? step = DescribeStep(node, ref lastLine);
-            if (step is not null)
-                steps.Add(step);
-        }
-
-        return steps.Count == 0 ? "" : $"; the value comes from {string.Join(", before from ", steps)}";
-    }
-
-    private string? DescribeStep(ScalarNode node, ref int lastLine)
-    {
-        int slot = _image.LocalSlot(node.Slot);
-        if (_image.FunctionAt(node.Slot).PositionOf(slot) is not { } position)
-        {
-            if (slot == lastLine)
-                return null;
-            lastLine = slot;
-            return string.Create(CultureInfo.InvariantCulture, $"instruction {slot} ({BpfPrinter.Print(_image.Code[node.Slot])}), where it was {DescribeRange(node.Bounds)}");
-        }
-
-        if (position.Line == lastLine)
-            return null;
-        lastLine = position.Line;
-        return string.Create(CultureInfo.InvariantCulture, $"line {position.Line} ({position.Text}), where it was {DescribeRange(node.Bounds)}");
+        bool isBounded = bounds.SMin > -MaximumOffset && bounds.SMax < MaximumOffset;
+        return isBounded
+            ? string.Create(CultureInfo.InvariantCulture, $"{bounds.SMin + offset} to {bounds.SMax + offset}")
+            : offset == 0 ? DescribeRange(bounds) : string.Create(CultureInfo.InvariantCulture, $"{offset} + ({DescribeRange(bounds)})");
     }
 }

@@ -94,7 +94,7 @@ internal sealed partial class ProgramWalk
     private static bool IsPair(RegisterState pointer, RegisterState end) =>
         (pointer.Kind == RegisterKind.Packet && end.Kind == RegisterKind.PacketEnd)
         || (pointer.Kind == RegisterKind.PacketMeta
-            && end is { Kind: RegisterKind.Packet, Id: 0, Range: 0, Offset: 0, Bounds: { IsConstant: true, ConstantValue: 0 } });
+            && end is { Kind: RegisterKind.Packet, Id: 0, Offset: 0, Bounds: { IsConstant: true, ConstantValue: 0 } });
 
     /// <summary>The bytes below the pointer are in the packet, and the one at it if the comparison was strict.</summary>
     private static void Widen(VerifierState state, RegisterState pointer, bool isStrict)
@@ -105,7 +105,7 @@ internal sealed partial class ProgramWalk
             return;
         int range = pointer.Offset + (isStrict ? 1 : 0);
         state.Rewrite((pointer.Kind, pointer.Id, range), static (register, argument) =>
-            register.Kind == argument.Kind && register.Id == argument.Id && register.Range >= 0 && register.Range < argument.range
+            register.Kind == argument.Kind && register.Id == argument.Id && register.Range < argument.range
                 ? register with { Range = argument.range }
                 : register);
     }
@@ -123,7 +123,7 @@ internal sealed partial class ProgramWalk
         _state.Rewrite(_slot, static (register, slot) =>
             register.Kind is RegisterKind.Packet or RegisterKind.PacketMeta or RegisterKind.PacketEnd || register.Dynptr is DynptrKind.SkBuff or DynptrKind.Xdp
                 && register.Kind == RegisterKind.Memory
-                ? RegisterState.UnknownScalar(slot)
+                ? RegisterState.FormerPointer(slot, PointerLoss.PacketMoved)
                 : register);
     }
 }

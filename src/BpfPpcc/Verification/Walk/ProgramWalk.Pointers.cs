@@ -14,10 +14,10 @@ internal sealed partial class ProgramWalk
     {
         int register = isPointerFirst ? instruction.Dst : instruction.Src;
         if (instruction.Class != BpfClass.ALU64)
-            return StepPointer32(instruction, register);
+            return StepPointer32(instruction, pointer);
         if (!CheckArithmeticAllowed(instruction, pointer, scalar, register))
             return false;
-        if (!CheckSaneOffset(scalar.Bounds, 0, pointer) || !CheckSaneOffset(pointer.Bounds, pointer.Offset, pointer))
+        if (!CheckSaneOffset(scalar, 0, pointer) || !CheckSaneOffset(pointer, pointer.Offset, pointer))
             return false;
         RegisterState result;
         if (instruction.AluCode == BpfAluCode.ADD)
@@ -29,31 +29,31 @@ internal sealed partial class ProgramWalk
             if (!isPointerFirst)
             {
                 return Fail(
-                    DiagnosticId.PointerArithmetic, $"r{instruction.Dst} is a number, from which a pointer (r{instruction.Src}) cannot be subtracted",
+                    DiagnosticId.PointerArithmetic, "a pointer cannot be subtracted from a number",
                     "subtract the number from the pointer, or two pointers from one another");
             }
 
             if (pointer.Kind == RegisterKind.Stack)
             {
                 return Fail(
-                    DiagnosticId.PointerArithmetic, $"r{register} points to the stack, and nothing may be subtracted from it", "add a negative number instead");
+                    DiagnosticId.PointerArithmetic, $"{DescribeRegister("the pointer", register)} points to the stack, and nothing may be subtracted from it", "add a negative number instead");
             }
 
             result = Subtract(pointer, scalar);
         }
 
-        if (!CheckSaneOffset(result.Bounds, result.Offset, pointer))
+        if (!CheckSaneOffset(result, result.Offset, pointer))
             return false;
         Registers[instruction.Dst] = result;
         return true;
     }
 
-    private bool StepPointer32(BpfInstruction instruction, int register)
+    private bool StepPointer32(BpfInstruction instruction, RegisterState pointer)
     {
         if (instruction.AluCode != BpfAluCode.SUB)
         {
             return Fail(
-                DiagnosticId.PointerArithmetic, $"r{register} is a pointer, and the 32-bit operation {Operator(instruction.AluCode)} would cut it in half",
+                DiagnosticId.PointerArithmetic, $"{Describe(pointer)} is cut in half by the 32-bit operation {Operator(instruction.AluCode)}",
                 "do arithmetic with pointers in pointer types or in unsigned long");
         }
 
@@ -66,14 +66,14 @@ internal sealed partial class ProgramWalk
         if (pointer.MaybeNull)
         {
             return Fail(
-                DiagnosticId.PointerMaybeNull, $"r{register} is {Describe(pointer)} that may be NULL: no arithmetic before it was compared with NULL",
-                "test the pointer before it is used: if (!p) return 0;");
+                DiagnosticId.PointerMaybeNull, $"{PointerName(register)} may be NULL here, and there is arithmetic with it before a test",
+                $"test the pointer before it is used: if (!{SourceExpression.PointerOf(Expression()) ?? "p"}) return 0;", pointer);
         }
 
         if (instruction.AluCode is not (BpfAluCode.ADD or BpfAluCode.SUB))
         {
             return Fail(
-                DiagnosticId.PointerArithmetic, $"r{register} is a pointer ({Describe(pointer)}), for which {Operator(instruction.AluCode)} is not allowed",
+                DiagnosticId.PointerArithmetic, $"{DescribeRegister("an operand", register)} is {Describe(pointer)}, for which {Operator(instruction.AluCode)} is not allowed",
                 "only + and - keep a pointer a pointer");
         }
 
@@ -89,29 +89,34 @@ internal sealed partial class ProgramWalk
                 or RegisterKind.TcpSock or RegisterKind.XdpSock => false,
         };
         return isAllowed || Fail(
-            DiagnosticId.PointerArithmetic, $"r{register} is {Describe(pointer)}: no arithmetic is allowed with it",
+            DiagnosticId.PointerArithmetic, $"{DescribeRegister("an operand", register)} is {Describe(pointer)}: no arithmetic is allowed with it",
             "use the pointer as it is");
     }
 
-    private bool CheckSaneOffset(in ScalarBounds bounds, int offset, RegisterState pointer)
+    /// <param name="added">What holds the variable offset.</param>
+    private bool CheckSaneOffset(RegisterState added, int offset, RegisterState pointer)
     {
+        ref readonly ScalarBounds bounds = ref added.Bounds;
         if (offset is >= (int)MaximumOffset or <= -(int)MaximumOffset)
-            return FailOffset($"the offset {offset} into {Describe(pointer)} is out of any bounds");
+            return FailOffset($"the offset {offset} into {Describe(pointer)} is out of any bounds", added);
         if (bounds.SMin == long.MinValue)
         {
+            string index = SourceExpression.IndexOf(Expression()) is { } name ? $"the index '{name}' has no bound: the offset that it adds to" : "there is no bound for the offset that is added to";
             return Fail(
-                DiagnosticId.OffsetUnbounded,
-                $"a number of which no lower bound is known is added to a pointer ({Describe(pointer)}); its range is {DescribeRange(bounds)}",
-                "check the number before (if (i < 0 || i >= N) return 0;), or make it unsigned; check the very variable that is added, not a copy of another width");
+                DiagnosticId.OffsetUnbounded, $"{index} {Describe(pointer)} is {DescribeRange(bounds)}",
+                KnowsLowHalfOnly(bounds)
+                    ? $"the check was made on a copy of 32 bits: compare the 64-bit variable itself, or make '{IndexName()}' 32 bits wide"
+                    : $"check the very variable that is used as the index, before it is used: if ({IndexName()} >= N) return 0; (for a signed one {IndexName()} < 0 as well)",
+                added);
         }
 
         if (bounds.SMin is >= MaximumOffset or <= -MaximumOffset)
-            return FailOffset($"adding {bounds.SMin} to a pointer ({Describe(pointer)}) leads out of any bounds");
+            return FailOffset($"adding {bounds.SMin} to {Describe(pointer)} leads out of any bounds", added);
         return true;
     }
 
-    private bool FailOffset(string message) =>
-        Fail(DiagnosticId.OffsetUnbounded, message, "check the number before it is added to the pointer: if (i >= N) return 0;");
+    private bool FailOffset(string message, RegisterState added) =>
+        Fail(DiagnosticId.OffsetUnbounded, message, "check the number before it is added to the pointer: if (i >= N) return 0;", added);
 
     private RegisterState Add(RegisterState pointer, RegisterState scalar)
     {

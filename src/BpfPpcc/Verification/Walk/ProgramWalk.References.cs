@@ -30,7 +30,7 @@ internal sealed partial class ProgramWalk
         if (index < 0)
         {
             return Fail(
-                DiagnosticId.ReferenceMisuse, $"r{register} does not own what it points to, so it cannot be given back here",
+                DiagnosticId.ReferenceMisuse, $"argument {register} of {CalleeAt(_slot)} does not own what it points to, so it cannot be given back here",
                 "only what a helper acquired, and only once, can be released");
         }
 
@@ -43,7 +43,7 @@ internal sealed partial class ProgramWalk
 
         RemoveReference(_state, id);
         _state.Rewrite((id, _slot), static (value, argument) =>
-            value.ReferenceId == argument.id ? RegisterState.UnknownScalar(argument._slot) : value);
+            value.ReferenceId == argument.id ? RegisterState.FormerPointer(argument._slot, PointerLoss.Released) : value);
         return true;
     }
 
@@ -58,30 +58,42 @@ internal sealed partial class ProgramWalk
         return 0;
     }
 
+    /// <summary>What gives back what a function acquires.</summary>
+    private static string ReleaseOf(string acquirer) => acquirer switch
+    {
+        "bpf_ringbuf_reserve" => "bpf_ringbuf_submit or bpf_ringbuf_discard",
+        "bpf_ringbuf_reserve_dynptr" => "bpf_ringbuf_submit_dynptr or bpf_ringbuf_discard_dynptr",
+        "bpf_sk_lookup_tcp" or "bpf_sk_lookup_udp" or "bpf_skc_lookup_tcp" or "bpf_map_lookup_elem" => "bpf_sk_release",
+        "bpf_task_acquire" or "bpf_task_from_pid" => "bpf_task_release",
+        "bpf_cgroup_acquire" or "bpf_cgroup_from_id" or "bpf_cgroup_ancestor" => "bpf_cgroup_release",
+        "bpf_obj_new_impl" or "bpf_refcount_acquire_impl" or "bpf_list_pop_front" or "bpf_list_pop_back" or "bpf_rbtree_remove" => "bpf_obj_drop",
+        _ when acquirer.StartsWith("bpf_iter_", StringComparison.Ordinal) && acquirer.EndsWith("_new", StringComparison.Ordinal) => acquirer[..^4] + "_destroy",
+        _ => "the function that gives it back (bpf_sk_release, bpf_task_release, bpf_obj_drop, ...)",
+    };
+
     /// <summary>Nothing may be held where a program (or a callback, of what it acquired) ends.</summary>
     private bool CheckNothingHeld(string where, bool isOutermost)
     {
         int callback = isOutermost ? 0 : _state.Frame.Number;
         foreach (HeldReference held in _state.References)
         {
-            if (!isOutermost && held.Frame != callback)
+            if (held.IsIrqFlag || (!isOutermost && held.Frame != callback))
                 continue;
-            string line = _image.FunctionAt(held.Slot).PositionOf(_image.LocalSlot(held.Slot)) is { } position ? $" (acquired at line {position.Line})" : $" (acquired by instruction {_image.LocalSlot(held.Slot)})";
-            return Fail(
-                DiagnosticId.ReferenceLeak, $"{where} comes while a resource is still held{line}",
-                "release it on every path: bpf_sk_release, bpf_ringbuf_submit or bpf_ringbuf_discard, bpf_obj_drop, ...");
+            return FailOnPath(
+                DiagnosticId.ReferenceLeak, $"{where} comes while what {CalleeAt(held.Slot)} returned is still held: it is never given back on this path",
+                $"call {ReleaseOf(CalleeAt(held.Slot))} on every path", new WalkNote(held.Slot, "it is acquired here"));
         }
 
         if (!isOutermost)
             return true;
         if (_state.Lock is not null)
-            return Fail(DiagnosticId.LockMisuse, $"{where} comes while a spin lock is held", "call bpf_spin_unlock on every path");
+            return FailOnPath(DiagnosticId.LockMisuse, $"{where} comes while a spin lock is held", "call bpf_spin_unlock on every path");
         if (_state.RcuDepth > 0)
-            return Fail(DiagnosticId.CriticalSection, $"{where} comes inside of an RCU read section", "call bpf_rcu_read_unlock on every path");
+            return FailOnPath(DiagnosticId.CriticalSection, $"{where} comes inside of an RCU read section", "call bpf_rcu_read_unlock on every path");
         if (_state.PreemptDepth > 0)
-            return Fail(DiagnosticId.CriticalSection, $"{where} comes while preemption is disabled", "call bpf_preempt_enable on every path");
+            return FailOnPath(DiagnosticId.CriticalSection, $"{where} comes while preemption is disabled", "call bpf_preempt_enable on every path");
         if (_state.ActiveIrqId != 0)
-            return Fail(DiagnosticId.CriticalSection, $"{where} comes while interrupts are disabled", "call bpf_local_irq_restore on every path");
+            return FailOnPath(DiagnosticId.CriticalSection, $"{where} comes while interrupts are disabled", "call bpf_local_irq_restore on every path");
         return true;
     }
 }

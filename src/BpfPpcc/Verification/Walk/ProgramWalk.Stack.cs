@@ -22,8 +22,8 @@ internal sealed partial class ProgramWalk
         if (!bounds.IsConstant && (bounds.SMax >= MaximumOffset || bounds.SMin <= -MaximumOffset))
         {
             return Fail(
-                DiagnosticId.StackOutOfBounds, $"the offset into the stack is not bounded: it is {DescribeOffset(address, offset)}{DescribeOrigin(address)}",
-                "check the index before it is used, below and above: if (i < 0 || i >= N) return 0;");
+                DiagnosticId.StackOutOfBounds, $"the offset into a local variable has no bound: it is {DescribeOffset(address, offset)} from the frame pointer",
+                $"check the index before it is used, below and above: if ({IndexName()} < 0 || {IndexName()} >= N) return 0;", address);
         }
 
         long low = bounds.SMin + offset, high = bounds.SMax + offset + size;
@@ -36,10 +36,14 @@ internal sealed partial class ProgramWalk
             return true;
         }
 
-        return Fail(
-            DiagnosticId.StackOutOfBounds,
-            $"the access of {size} bytes at {DescribeOffset(address, offset)} from the frame pointer is outside of the stack frame of {StackBytes} bytes",
-            low < -StackBytes ? "make local variables smaller, or move large ones into a map" : "check the index against the size of the array");
+        return low < -StackBytes
+            ? Fail(
+                DiagnosticId.StackOutOfBounds, $"the local variables of the function take {Bytes(-low)} of stack or more; {StackBytes} are the limit",
+                "make local variables smaller, or move large ones into a map (BPF_MAP_TYPE_PERCPU_ARRAY with one element)", address)
+            : Fail(
+                DiagnosticId.StackOutOfBounds,
+                $"an access of {Bytes(size)} at offset {DescribeOffset(address, offset)} from the frame pointer leaves the local variables of the function, which end at 0",
+                $"check the index against the size of the array: if ({IndexName()} >= N) return 0;", address);
     }
 
     private void NoteStackDepth(int frame, long low)
@@ -115,10 +119,10 @@ internal sealed partial class ProgramWalk
             StackByte kind = slot[ByteOf(offset) + i];
             zeros += kind == StackByte.Zero ? 1 : 0;
             spills += kind == StackByte.Spill ? 1 : 0;
-            if (kind is StackByte.Dynptr or StackByte.Iterator or StackByte.IrqFlag)
+            if (kind is StackByte.Dynptr or StackByte.Iterator or StackByte.IrqFlag || (kind == StackByte.Invalid && _options.StrictStack))
             {
                 loaded = null;
-                return FailSpecialSlot(offset);
+                return kind == StackByte.Invalid ? FailUninitializedStack(i, size) : FailSpecialSlot(offset);
             }
         }
 
@@ -141,16 +145,11 @@ internal sealed partial class ProgramWalk
             {
                 case StackByte.Invalid:
                     if (_options.StrictStack)
-                    {
-                        return Fail(
-                            DiagnosticId.UninitializedStack, $"the load of {size} bytes reads the stack at offset {at} from the frame pointer, where nothing was written on this path",
-                            "give the local variable a value on every path: struct s v = {};");
-                    }
-
+                        return FailUninitializedStack(at - start, end - start);
                     break;
                 case StackByte.Spill:
                     if (frame[SlotOf(at)].Value is { IsScalar: false })
-                        return Fail(DiagnosticId.StackAccess, $"the load through r{register} takes parts of a pointer that was stored on the stack", "read pointers as a whole");
+                        return Fail(DiagnosticId.StackAccess, $"{AccessName(register)} takes parts of a pointer that was stored on the stack", "read pointers as a whole");
                     break;
                 case StackByte.Misc or StackByte.Zero:
                     break;
@@ -163,6 +162,14 @@ internal sealed partial class ProgramWalk
         return true;
     }
 
+    /// <param name="missing">Offset of the byte without a value in the memory that is read.</param>
+    private bool FailUninitializedStack(long missing, long size) => FailOnPath(
+        DiagnosticId.UninitializedStack,
+        Current.IsCall
+            ? $"{CalleeAt(_slot)} reads {Bytes(size)} of a local variable, but byte {missing} of them was never written on this path"
+            : $"{Bytes(size)} of a local variable are read here, but byte {missing} of them was never written on this path",
+        "give the whole variable a value first, with the padding between its fields: struct s v = {}; or __builtin_memset(&v, 0, sizeof(v));");
+
     private bool FailSpecialSlot(long offset) => Fail(
         DiagnosticId.StackAccess, $"the stack at offset {offset} from the frame pointer holds a dynptr or an iterator, which only its own functions may access",
         null);
@@ -172,7 +179,7 @@ internal sealed partial class ProgramWalk
     {
         long start = address.Bounds.SMin + offset, end = address.Bounds.SMax + offset + size;
         loaded = null;
-        if (!PrepareRegion(frame, start, end, isWrite: false))
+        if (!PrepareRegion(frame, start, end, isRead: true, forgets: false))
             return false;
         bool isZero = true;
         for (long at = start; at < end; at++)
@@ -182,10 +189,13 @@ internal sealed partial class ProgramWalk
     }
 
     /// <summary>
-    /// Whether an access that may touch any byte of the range is possible: not with dynptrs or iterators in it. Scalars that it may read in
-    /// part become bytes of which nothing is known; so does everything that it may write.
+    /// Whether an access that may touch any byte of the range is possible: not with dynptrs or iterators in it. Spilled scalars in the range
+    /// become bytes of which nothing is known.
     /// </summary>
-    private bool PrepareRegion(FrameState frame, long start, long end, bool isWrite)
+    /// <param name="forgets">
+    /// The same for zeros: they may be overwritten, or (arguments of helpers) it keeps fewer states apart not to know them.
+    /// </param>
+    private bool PrepareRegion(FrameState frame, long start, long end, bool isRead, bool forgets)
     {
         for (long at = start; at < end; at++)
         {
@@ -196,16 +206,14 @@ internal sealed partial class ProgramWalk
             {
                 case StackByte.Misc:
                     continue;
-                case StackByte.Invalid when _options.StrictStack && !isWrite:
-                    return Fail(
-                        DiagnosticId.UninitializedStack, $"memory on the stack at offset {at} from the frame pointer is read, where nothing was written on this path",
-                        "give the local variable a value first: struct s v = {};");
+                case StackByte.Invalid when _options.StrictStack && isRead:
+                    return FailUninitializedStack(at - start, end - start);
                 case StackByte.Invalid or StackByte.Zero:
-                    if (isWrite)
+                    if (forgets)
                         frame[index] = slot with { Bytes = StackSlot.With(slot.Bytes, part, StackByte.Misc) };
                     continue;
                 case StackByte.Spill:
-                    frame[index] = Unspill(slot, isWrite ? part : -1);
+                    frame[index] = Unspill(slot, forgets ? part : -1);
                     continue;
                 case StackByte.Dynptr or StackByte.Iterator or StackByte.IrqFlag:
                     return FailSpecialSlot(at);
@@ -298,8 +306,6 @@ internal sealed partial class ProgramWalk
     {
         long start = address.Bounds.SMin + offset, end = address.Bounds.SMax + offset + size;
         bool keepsZero = stored.IsZero;
-        if (stored.IsPointer && size != 8)
-            return Fail(DiagnosticId.StackAccess, $"a pointer is stored on the stack in {size} bytes", "store pointers as a whole, in 8 bytes");
         for (int index = SlotOf(start); index >= SlotOf(end - 1); index--)
         {
             if (!DestroySpecial(frame, index))

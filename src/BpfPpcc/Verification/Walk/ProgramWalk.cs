@@ -82,6 +82,7 @@ internal sealed partial class ProgramWalk
             }
 
             _log?.Instruction(_image, _slot, _state);
+            _options.Observer?.Invoke(_slot, _state);
             _facts.Reached[_slot] = true;
             if (!Step())
                 return false;
@@ -126,6 +127,8 @@ internal sealed partial class ProgramWalk
     private bool Step()
     {
         BpfInstruction instruction = Current;
+        if (_image.References[_slot] is BpfReference.Poisoned poisoned)
+            return FailPoisoned(poisoned);
         switch (instruction.Class)
         {
             case BpfClass.ALU or BpfClass.ALU64:
@@ -156,6 +159,8 @@ internal sealed partial class ProgramWalk
         throw new InvalidOperationException($"opcode 0x{instruction.Opcode:x2} passed the structure check");
     }
 
+    private bool FailPoisoned(BpfReference.Poisoned poisoned) => Fail(DiagnosticId.CoreRelocationFailed, PoisonCheck.MessageOf(poisoned), PoisonCheck.Help);
+
     private bool Next(int slots = 1)
     {
         _slot += slots;
@@ -181,12 +186,13 @@ internal sealed partial class ProgramWalk
     {
         if (register == 10 || Registers[register].Kind != RegisterKind.NotInit)
             return true;
-        return Fail(
-            DiagnosticId.UninitializedRegister,
-            IsArgumentRegister(register) && FollowsCall()
-                ? $"r{register} is read here, but a function call before it left r{register} without a value"
-                : $"r{register} is read here before anything was written to it on this path",
-            IsArgumentRegister(register) ? "calls destroy r1 to r5; keep values that are needed later in variables" : "give the variable a value on every path");
+        string what = Current.IsCall && IsArgumentRegister(register) ? $"argument {register} of {CalleeAt(_slot)} has no value here" : $"{DescribeRegister("the value", register)} is used here without having one";
+        return IsArgumentRegister(register) && FollowsCall()
+            ? FailOnPath(
+                DiagnosticId.UninitializedRegister, $"{what}: a call before it destroyed r{register}",
+                "calls destroy r1 to r5, and functions with too few arguments leave the others open: check the prototypes, and compile with optimisation")
+            : FailOnPath(
+                DiagnosticId.UninitializedRegister, $"{what}: nothing was written to it on this path", "give the variable a value on every path, also where a branch is skipped");
     }
 
     private static bool IsArgumentRegister(int register) => register is >= 1 and <= 5;

@@ -65,6 +65,8 @@ internal static class RegisterLiveness
             return (ushort)(Arguments | 1 << instruction.Dst);
         if (image.References[slot] is BpfReference.ExternCall { Prototype: { } prototype })
             return Count(prototype.Parameters.Length);
+        if (image.References[slot] is BpfReference.HostCall host)
+            return Count(host.Helper.Arguments);
         if (image.References[slot] is null && instruction.Src == BpfPseudo.HelperCall && BpfHelpers.Find(instruction.Imm) is { } helper)
             return Count(helper.Arguments);
         return Arguments;

@@ -108,6 +108,9 @@ internal sealed record RegisterState
 
     public DynptrKind Dynptr { get; init; }
 
+    /// <summary>Where a pointer was first seen, for messages: a slot of <see cref="CodeImage"/>, or -1.</summary>
+    public int Origin { get; init; } = -1;
+
     public bool IsScalar => Kind == RegisterKind.Scalar;
 
     public bool IsPointer => Kind > RegisterKind.Scalar;
@@ -125,6 +128,9 @@ internal sealed record RegisterState
     public static RegisterState Scalar(ScalarNode value) => new() { Kind = RegisterKind.Scalar, Value = value };
 
     public static RegisterState UnknownScalar(int slot) => Scalar(ScalarNode.Unknown(slot));
+
+    /// <summary>What was a pointer before the call at <paramref name="slot"/>.</summary>
+    public static RegisterState FormerPointer(int slot, PointerLoss loss) => Scalar(new ScalarNode(ScalarBounds.Unknown, slot) { Loss = loss });
 
     public static RegisterState ConstantScalar(long value, int slot) => Scalar(ScalarNode.Constant(value, slot));
 }

@@ -2,6 +2,18 @@ using BpfPpcc.Verification.Domain;
 
 namespace BpfPpcc.Verification.Walk;
 
+/// <summary>What makes a pointer a mere number.</summary>
+internal enum PointerLoss : byte
+{
+    None,
+
+    /// <summary>A call may have moved the packet's data.</summary>
+    PacketMoved,
+
+    /// <summary>A call gave back what it points to.</summary>
+    Released,
+}
+
 /// <summary>
 /// A scalar value met on the walk: its bounds and the values that it was computed from. Values are immutable and shared by copies; only the
 /// mark is not. A value is marked precise if a decision of the walk depended on its bounds: then the bounds of everything that it was
@@ -27,6 +39,9 @@ internal sealed class ScalarNode
     public int Slot { get; }
 
     public bool IsPrecise { get; private set; }
+
+    /// <summary>Of a number that was a pointer: why it is none any more.</summary>
+    public PointerLoss Loss { get; init; }
 
     public ScalarNode? First => _first;
 

@@ -43,7 +43,7 @@ internal sealed class StateCompare
 
         for (int i = 0; i < old.References.Length; i++)
         {
-            if (old.References[i].Frame != current.References[i].Frame || !_ids.Match(old.References[i].Id, current.References[i].Id))
+            if (old.References[i].Frame != current.References[i].Frame || old.References[i].IsIrqFlag != current.References[i].IsIrqFlag || !_ids.Match(old.References[i].Id, current.References[i].Id))
                 return false;
         }
 

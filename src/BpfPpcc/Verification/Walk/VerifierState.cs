@@ -4,7 +4,8 @@ namespace BpfPpcc.Verification.Walk;
 /// <param name="Id">Of the value that holds it.</param>
 /// <param name="Slot">Where it was acquired.</param>
 /// <param name="Frame">The callback's frame in which it was acquired, else 0.</param>
-internal readonly record struct HeldReference(int Id, int Slot, int Frame);
+/// <param name="IsIrqFlag">The saved state of interrupts, which are disabled until it is restored; the last one saved is restored first.</param>
+internal readonly record struct HeldReference(int Id, int Slot, int Frame, bool IsIrqFlag = false);
 
 /// <summary>The spin lock that is held: of which object, and of which lookup of it.</summary>
 internal readonly record struct HeldLock(object? Owner, int Id, int Slot);
@@ -32,7 +33,6 @@ internal sealed class VerifierState
         Lock = other.Lock;
         RcuDepth = other.RcuDepth;
         PreemptDepth = other.PreemptDepth;
-        ActiveIrqId = other.ActiveIrqId;
         MayGotoDepth = other.MayGotoDepth;
         CallbackUnrollDepth = other.CallbackUnrollDepth;
         Parent = other.Parent;
@@ -58,7 +58,8 @@ internal sealed class VerifierState
 
     public int PreemptDepth { get; set; }
 
-    public int ActiveIrqId { get; set; }
+    /// <summary>The interrupt state that was saved last; 0 while interrupts are as the program found them.</summary>
+    public int ActiveIrqId => Array.FindLast(References, static held => held.IsIrqFlag).Id;
 
     public int MayGotoDepth { get; set; }
 

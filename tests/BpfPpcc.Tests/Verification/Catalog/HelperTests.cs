@@ -102,7 +102,7 @@ public sealed class HelperTests
     [InlineData("skb_store_bytes", BpfProgramType.SCHED_CLS, true)]
     [InlineData("skb_store_bytes", BpfProgramType.SOCKET_FILTER, false)]
     [InlineData("skb_pull_data", BpfProgramType.LWT_OUT, true)]
-    [InlineData("skb_pull_data", BpfProgramType.LWT_SEG6LOCAL, false)]
+    [InlineData("skb_pull_data", BpfProgramType.LWT_SEG6LOCAL, true)]
     [InlineData("xdp_adjust_head", BpfProgramType.XDP, true)]
     [InlineData("xdp_adjust_head", BpfProgramType.SCHED_CLS, false)]
     [InlineData("probe_read", BpfProgramType.KPROBE, true)]

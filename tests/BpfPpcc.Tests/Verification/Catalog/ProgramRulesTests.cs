@@ -94,11 +94,11 @@ public sealed class ProgramRulesTests
     public void Kernel_functions_by_name_and_program_type()
     {
         Kfunc slice = KfuncTable.Find("bpf_dynptr_slice")!;
-        Assert.True(slice.Has(KfuncFlags.RET_NULL) && slice.IsAllowedIn(BpfProgramType.SK_LOOKUP));
+        Assert.True(slice.Has(KfuncFlags.RET_NULL) && slice.IsAllowedIn(new ProgramKind(BpfProgramType.SK_LOOKUP)));
         Kfunc acquire = KfuncTable.Find("bpf_task_acquire___flavour")!;
-        Assert.True(acquire.Has(KfuncFlags.ACQUIRE) && acquire.Has(KfuncFlags.RCU) && acquire.IsAllowedIn(BpfProgramType.TRACING));
-        Assert.False(acquire.IsAllowedIn(BpfProgramType.SOCKET_FILTER));
-        Assert.False(KfuncTable.Find("bpf_dynptr_from_xdp")!.IsAllowedIn(BpfProgramType.SCHED_CLS));
+        Assert.True(acquire.Has(KfuncFlags.ACQUIRE) && acquire.Has(KfuncFlags.RCU) && acquire.IsAllowedIn(new ProgramKind(BpfProgramType.TRACING)));
+        Assert.False(acquire.IsAllowedIn(new ProgramKind(BpfProgramType.SOCKET_FILTER)));
+        Assert.False(KfuncTable.Find("bpf_dynptr_from_xdp")!.IsAllowedIn(new ProgramKind(BpfProgramType.SCHED_CLS)));
         Assert.Null(KfuncTable.Find("bpf_no_such_function"));
     }
 

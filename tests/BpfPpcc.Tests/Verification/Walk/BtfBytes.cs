@@ -5,16 +5,26 @@ using BpfPpcc.Diagnostics;
 
 namespace BpfPpcc.Tests.Verification.Walk;
 
-/// <summary>Makes small BTF sections, for maps whose values have special fields.</summary>
+/// <summary>Makes small BTF sections, for maps whose values have special fields and for prototypes.</summary>
 internal sealed class BtfBytes
 {
     private readonly List<byte> _types = [];
     private readonly List<byte> _strings = [0];
     private uint _count;
 
+    /// <summary>The id that the next type gets.</summary>
+    public uint Next => _count + 1;
+
     public uint Int(string name, int bytes) => Add(name, 1, 0, (uint)bytes, [(uint)bytes * 8]);
 
     public uint Pointer(uint target) => Add("", 2, 0, target, []);
+
+    public uint Array(uint element, uint index, uint count) => Add("", 3, 0, 0, [element, index, count]);
+
+    public uint Typedef(string name, uint target) => Add(name, 8, 0, target, []);
+
+    /// <param name="component">Which parameter or member; -1 for the whole.</param>
+    public uint DeclTag(string tag, uint target, int component) => Add(tag, 17, 0, target, [(uint)component]);
 
     public uint TypeTag(string tag, uint target) => Add(tag, 18, 0, target, []);
 

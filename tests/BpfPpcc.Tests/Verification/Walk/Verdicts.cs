@@ -11,8 +11,11 @@ using Xunit;
 namespace BpfPpcc.Tests.Verification.Walk;
 
 /// <summary>Counts how far our verdicts agree with the kernel's and writes down where they do not.</summary>
-internal sealed class Verdicts(string name)
+/// <param name="name">Of the corpus.</param>
+/// <param name="explained">Programs whose verdicts differ, each with the reason: nothing in their byte code is to blame.</param>
+internal sealed class Verdicts(string name, IReadOnlyDictionary<string, string> explained)
 {
+    private readonly List<string> _unexplained = [];
     private readonly StringBuilder _lines = new();
     private readonly Stopwatch _watch = Stopwatch.StartNew();
     private int _accepted;
@@ -26,6 +29,9 @@ internal sealed class Verdicts(string name)
     public double AcceptAgreement => _accepted == 0 ? 1 : (double)_bothAccept / _accepted;
 
     public double RejectAgreement => _refused == 0 ? 1 : (double)_bothRefuse / _refused;
+
+    /// <summary>Programs on which we differ from the kernel for no reason that is known, one a line.</summary>
+    public string Unexplained => string.Join('\n', _unexplained);
 
     public double WalkRatio => _kernelWalked == 0 ? 0 : (double)_walked / _kernelWalked;
 
@@ -48,6 +54,8 @@ internal sealed class Verdicts(string name)
             return;
         }
 
+        if (!explained.ContainsKey(program))
+            _unexplained.Add($"{(weAccept ? "accepted" : "refused")}: {program}");
         string ours = weAccept ? "accept" : $"{report.Code} {report.Text} [{report.File}:{report.Line}]";
         _lines.AppendLine(CultureInfo.InvariantCulture, $"{(kernelAccepts ? "FALSE-REJECT" : "FALSE-ACCEPT")}\t{program}\t{ours}\t{kernelText}");
     }

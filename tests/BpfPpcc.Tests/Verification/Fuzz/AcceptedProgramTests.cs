@@ -1,0 +1,125 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using BpfPpcc.Diagnostics;
+using BpfPpcc.Verification;
+using Xunit;
+
+namespace BpfPpcc.Tests.Verification.Fuzz;
+
+/// <summary>
+/// What must hold of random programs, without a kernel to ask. BPFPPCC_STRESS_COUNT: how many programs; BPFPPCC_SEED: the first seed.
+/// </summary>
+public sealed class AcceptedProgramTests
+{
+    private const int RunsPerProgram = 4;
+    private const int SmallBudget = 20_000;
+
+    [Fact]
+    public void Accepted_programs_touch_only_what_is_theirs_and_end()
+    {
+        var faults = new List<string>();
+        int accepted = 0;
+        int runs = 0;
+        foreach (StressProgram program in Programs())
+        {
+            if (ContextLoads(program) is not { } contextLoads)
+                continue;
+            accepted++;
+            for (int run = 0; run < RunsPerProgram; run++)
+            {
+                StressOutcome outcome = new StressMachine(program, contextLoads, (ulong)run * 1_000 + 1, isFresh: false).Run();
+                runs += outcome.Unmodelled is null ? 1 : 0;
+                // may_goto lets go on for seconds.
+                if (outcome.Fault is { } fault && !(fault.EndsWith("runs too long", StringComparison.Ordinal) && HasMayGoto(program)))
+                    faults.Add($"{program.Name}: {fault}\n{Disagreements.Show(program)}");
+            }
+        }
+
+        Console.WriteLine($"{accepted} programs accepted, {runs} runs");
+        Assert.True(runs > accepted, "too few runs");
+        Assert.True(faults.Count == 0, string.Join("\n", faults.Take(5)));
+    }
+
+    [Fact]
+    public void Every_run_is_one_of_the_walked_paths()
+    {
+        var faults = new List<string>();
+        int checkedRuns = 0;
+        foreach (StressProgram program in Programs())
+        {
+            if (HasMayGoto(program))
+                continue;
+            var states = new WalkedStates(program.Slots.Length);
+            ProgramReport report = KernelOracleTests.ReportOf(
+                program, new VerifierOptions { DisablesPruning = true, Budget = SmallBudget, Observer = states.Add });
+            if (!report.IsAccepted || ContextLoads(program) is not { } contextLoads)
+                continue;
+            for (int run = 0; run < RunsPerProgram; run++)
+            {
+                string? fault = null;
+                var machine = new StressMachine(program, contextLoads, (ulong)run * 1_000 + 77, isFresh: false)
+                {
+                    BeforeStep = (machine, slot) => fault ??= states.FindFault(machine, slot),
+                };
+                StressOutcome outcome = machine.Run();
+                checkedRuns += outcome.Unmodelled is null ? 1 : 0;
+                if (fault is not null)
+                    faults.Add($"{program.Name}: {fault}\n{Disagreements.Show(program)}");
+            }
+        }
+
+        Console.WriteLine($"{checkedRuns} runs followed, {faults.Count} faults");
+        Assert.True(checkedRuns > 100, "too few runs");
+        Assert.True(faults.Count == 0, string.Join("\n", faults.Take(5)));
+    }
+
+    [Fact]
+    public void Pruning_does_not_change_a_verdict()
+    {
+        var differences = new List<string>();
+        int compared = 0;
+        foreach (StressProgram program in Programs())
+        {
+            ProgramReport pruned = KernelOracleTests.ReportOf(program, new VerifierOptions { Budget = 5 * SmallBudget });
+            ProgramReport whole = KernelOracleTests.ReportOf(program, new VerifierOptions { Budget = 5 * SmallBudget, DisablesPruning = true });
+            if (IsOutOfBudget(whole) || IsOutOfBudget(pruned))
+                continue;
+            compared++;
+            if (pruned.Verdict != whole.Verdict)
+                differences.Add($"{program.Name}: with pruning {pruned.Verdict} {pruned.Text}, without {whole.Verdict} {whole.Text}\n{Disagreements.Show(program)}");
+        }
+
+        Console.WriteLine($"{compared} programs compared");
+        Assert.True(compared > 100, "too few programs");
+        Assert.True(differences.Count == 0, string.Join("\n", differences.Take(5)));
+    }
+
+    private static bool IsOutOfBudget(ProgramReport report) => report.Code == $"BPF{(int)DiagnosticId.VerifierBudgetExceeded:0000}";
+
+    private static bool HasMayGoto(StressProgram program) => program.Slots.Any(static slot => slot.Opcode == 0xe5);
+
+    /// <summary>Null if the program is refused; else by slot of the code the native field that a load of a packet pointer reads.</summary>
+    internal static ImmutableDictionary<int, int>? ContextLoads(StressProgram program)
+    {
+        VerifiedModule? verified = Verifier.Verify(program.Module(), new VerifierOptions(), new DiagnosticBag());
+        if (verified is null)
+            return null;
+        var loads = ImmutableDictionary.CreateBuilder<int, int>();
+        int start = 0;
+        foreach (BpfPpcc.Loading.BpfFunction function in verified.Module.Functions)
+        {
+            foreach ((int slot, int field) in verified.Facts[function.Index].ContextLoads)
+                loads.Add(start + slot, field);
+            start += function.Instructions.Length;
+        }
+
+        return loads.ToImmutable();
+    }
+
+    private static IEnumerable<StressProgram> Programs()
+    {
+        ulong seed = ulong.Parse(Environment.GetEnvironmentVariable("BPFPPCC_SEED") ?? "1000000", CultureInfo.InvariantCulture);
+        int count = int.Parse(Environment.GetEnvironmentVariable("BPFPPCC_STRESS_COUNT") ?? "1500", CultureInfo.InvariantCulture);
+        return Enumerable.Range(0, count).Select(i => StressGenerator.Generate(seed + (ulong)i));
+    }
+}
