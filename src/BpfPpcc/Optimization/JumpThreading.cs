@@ -111,7 +111,9 @@ public static class JumpThreading
         {
             IrBlock from = block.Predecessors[way];
             IrInstruction entering = from.Terminator;
-            bool isOnlyEdge = entering.Targets.Length == 1 || entering.Targets[0] != entering.Targets[1];
+            // A branch that was decided may have lost its edge to the block.
+            int edge = Array.IndexOf(entering.Targets, block);
+            bool isOnlyEdge = edge >= 0 && edge == Array.LastIndexOf(entering.Targets, block);
             if (from.Id >= _isLoopHeader.Length || !dominators.IsReachable(from) || !isOnlyEdge)
                 return false;
             if (Outcome(block, way) is not { } outcome)
@@ -128,7 +130,7 @@ public static class JumpThreading
             jump.Block = bypass;
             bypass.Instructions.Add(jump);
             bypass.Predecessors.Add(from);
-            entering.Targets[Array.IndexOf(entering.Targets, block)] = bypass;
+            entering.Targets[edge] = bypass;
             AddWayIn(target, block, bypass, way);
             _bypasses.Add(bypass, RemoveWayIn(block, way));
             return true;

@@ -20,8 +20,19 @@ internal static class CallRules
     public static void Select(SelectionContext context, IrInstruction call)
     {
         var operands = new List<MachineOperand>(8);
+        VirtualRegister? extended = null;
         if (context.IsWanted(call))
-            operands.Add(Def(context.ResultOf(call), (sbyte)Gpr.R3.Number));
+        {
+            VirtualRegister result = context.ResultOf(call);
+            if (context.Facts.UseCount(call) > 1 && context.Facts.IsOnlyLowWanted(call) && context.IsComparedWithZeroNext(result))
+            {
+                extended = result;
+                result = context.NewRegister();
+            }
+
+            operands.Add(Def(result, (sbyte)Gpr.R3.Number));
+        }
+
         if (call.Opcode == IrOpcode.CallIndirect)
             operands.Add(Use(context.ArgumentRegister(call.Operands[0]), (sbyte)12));
         else
@@ -35,6 +46,9 @@ internal static class CallRules
         }
 
         context.Emit(PseudoOf(call), [.. operands]);
+        // A result that is looked at and kept: to extend it both moves and compares it.
+        if (extended is { } register)
+            context.Emit(ExtswRc, Def(register), Use(operands[0].Register));
     }
 
     public static TailCallRole RoleOf(IrFunction function)

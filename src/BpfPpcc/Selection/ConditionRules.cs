@@ -22,6 +22,7 @@ internal static class ConditionRules
     /// True for a comparison that gives again what CR0 holds; otherwise notes what an instruction leaves there. To be asked in the order of
     /// a block's instructions.
     /// </summary>
+    /// <remarks>extsw. compares what it extends with zero.</remarks>
     /// <param name="instruction">The instruction.</param>
     /// <param name="comparison">The comparison whose outcome CR0 holds, or null.</param>
     public static bool IsRepeated(MachineInstruction instruction, ref MachineInstruction? comparison)
@@ -37,15 +38,22 @@ internal static class ConditionRules
 
             comparison = instruction;
         }
-        else if (instruction.ClobbersVolatile || IsAtomic(instruction)
-            || (instruction.Pseudo == MachinePseudo.None
-                && (Ppc64InstructionTable.Row(instruction.Opcode).Effects & Ppc64Effects.DefinesCr0) != 0))
+        else if (instruction is { Pseudo: MachinePseudo.None, Opcode: ExtswRc })
+        {
+            comparison = new(Cmpwi, instruction.Position, CrField(0), Use(instruction.Operands[0].Register), Immediate(0));
+        }
+        else if (ChangesCr0(instruction))
         {
             comparison = null;
         }
 
         return false;
     }
+
+    /// <summary>An instruction other than a comparison that leaves something in CR0.</summary>
+    public static bool ChangesCr0(MachineInstruction instruction) => instruction.ClobbersVolatile || IsAtomic(instruction)
+        || (instruction.Pseudo == MachinePseudo.None
+            && (Ppc64InstructionTable.Row(instruction.Opcode).Effects & Ppc64Effects.DefinesCr0) != 0);
 
     private static bool IsAtomic(MachineInstruction instruction) =>
         instruction.Pseudo is MachinePseudo.AtomicReadModifyWrite or MachinePseudo.AtomicCompareExchange;

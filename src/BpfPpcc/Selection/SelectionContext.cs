@@ -29,6 +29,8 @@ internal sealed class SelectionContext(
 
     private const int NoRegister = -1;
 
+    private const int MostInstructionsToComparison = 8;
+
     private readonly int[] _registers = NewRegisterMap(valueCount);
     private readonly VirtualRegister?[] _arguments = new VirtualRegister?[5];
 
@@ -319,6 +321,27 @@ internal sealed class SelectionContext(
     /// <summary>True if a load can be done at a later instruction that is its only user.</summary>
     public bool CanMoveLoad(IrInstruction load, IrInstruction user) => load.Opcode == IrOpcode.Load && !load.IsOrdered
         && Facts.UseCount(load) == 1 && !IsWanted(load) && Facts.MemoryEpoch(load) == Facts.MemoryEpoch(user);
+
+    /// <summary>
+    /// The next comparison in the block, right behind the open rule or little farther on, is that of the low half of a register with zero.
+    /// </summary>
+    public bool IsComparedWithZeroNext(VirtualRegister register)
+    {
+        for (int i = _reversed.Count - 1; i >= Math.Max(0, _reversed.Count - MostInstructionsToComparison); i--)
+        {
+            MachineInstruction instruction = _reversed[i];
+            if (instruction.Pseudo == MachinePseudo.None && instruction.Operands[0].Kind == MachineOperandKind.CrField)
+            {
+                return instruction.Opcode == Ppc64Opcode.Cmpwi && instruction.Operands[1] == MachineOperand.Use(register)
+                    && instruction.Operands[2] == MachineOperand.Immediate(0);
+            }
+
+            if (ConditionRules.ChangesCr0(instruction))
+                return false;
+        }
+
+        return false;
+    }
 
     /// <summary>Nobody but one user wants it, so that user may do it along with its own operation.</summary>
     public bool IsOnlyUse(IrInstruction value) => Facts.UseCount(value) == 1 && !IsWanted(value);

@@ -20,6 +20,9 @@ internal sealed class ValueFacts
     private readonly bool[] _isLive;
     private readonly int[] _memoryEpochs;
 
+    /// <summary>By value: somebody looks at more than its low half.</summary>
+    private readonly bool[] _isWholeWanted;
+
     /// <summary>Measures the values; what is live is found by <see cref="MarkLive"/>.</summary>
     public ValueFacts(IrFunction function, IrBlock[] reversePostorder)
     {
@@ -27,6 +30,8 @@ internal sealed class ValueFacts
         _useCounts = new int[function.InstructionCount];
         _isLive = new bool[function.InstructionCount];
         _memoryEpochs = new int[function.InstructionCount];
+        _isWholeWanted = new bool[function.InstructionCount];
+        NoteWholeUses(reversePostorder);
         NumberMemoryEpochs(reversePostorder);
         MeasureBits(reversePostorder);
     }
@@ -40,6 +45,9 @@ internal sealed class ValueFacts
     /// <summary>The register that holds the value is below 2 to the power of this, 0..64.</summary>
     public int Bits(IrInstruction value) => _bits[value.Id];
 
+    /// <summary>No user looks at more than its low half.</summary>
+    public bool IsOnlyLowWanted(IrInstruction value) => !_isWholeWanted[value.Id];
+
     /// <summary>Two instructions with the same number have no store, call or other ordering operation between them.</summary>
     public int MemoryEpoch(IrInstruction instruction) => _memoryEpochs[instruction.Id];
 
@@ -49,6 +57,18 @@ internal sealed class ValueFacts
         while (value.Opcode is IrOpcode.ZeroExtend or IrOpcode.SignExtend && IsRedundantExtension(value))
             value = value.Operands[0];
         return value;
+    }
+
+    private void NoteWholeUses(IrBlock[] reversePostorder)
+    {
+        foreach (IrBlock block in reversePostorder)
+        {
+            foreach (IrInstruction user in block.Instructions)
+            {
+                for (int i = 0; i < user.Operands.Length; i++)
+                    _isWholeWanted[user.Operands[i].Id] |= IrRules.OperandBits(user, i) > 32;
+            }
+        }
     }
 
     private bool IsRedundantExtension(IrInstruction extension)

@@ -289,6 +289,7 @@ internal sealed class MirInterpreter
                 case Extsb: Write(instruction, (ulong)(sbyte)A()); break;
                 case Extsh: Write(instruction, (ulong)(short)A()); break;
                 case Extsw: Write(instruction, (ulong)(int)A()); break;
+                case ExtswRc: WriteAndRecord(instruction, (ulong)(int)A()); break;
                 case Rlwinm: Write(instruction, RotateWord(A(), Number(2)) & Mask(Number(3) + 32, Number(4) + 32)); break;
                 case Rlwnm: Write(instruction, RotateWord(A(), (int)(B() & 31)) & Mask(Number(3) + 32, Number(4) + 32)); break;
                 case Rlwimi: Insert(instruction, RotateWord(A(), Number(2)), Mask(Number(3) + 32, Number(4) + 32), 5); break;

@@ -1,4 +1,6 @@
 using BpfPpcc.Ir;
+using BpfPpcc.Mir;
+using BpfPpcc.Ppc64;
 using Xunit;
 
 namespace BpfPpcc.Tests.Selection;
@@ -243,6 +245,28 @@ public sealed class SelectionPrintTests
             builder.Leaves.SymbolAddress(SelectionHarness.Counters, 0), builder.Leaves.StackAddress(-4), builder.Leaves.Undefined(),
             Arg(builder, 4),
         ])));
+
+    [Theory]
+    [InlineData(IrCondition.SignedLess, 32, 0, true, true)]
+    [InlineData(IrCondition.Equal, 32, 0, true, true)]
+    [InlineData(IrCondition.UnsignedGreater, 32, 5, true, false)]
+    [InlineData(IrCondition.SignedLess, 64, 0, true, false)]
+    [InlineData(IrCondition.SignedLess, 32, 0, false, false)]
+    public void The_low_half_of_a_result_is_moved_and_compared_at_once(
+        IrCondition condition, int width, long constant, bool isLowHalfKept, bool expected)
+    {
+        IrFunction function = SelectionHarness.Build(builder =>
+        {
+            IrInstruction result = builder.CallExtern(SelectionHarness.Helper, []);
+            IrInstruction chosen = builder.Select(condition, width, 64, result, builder.Constant(constant), Arg(builder), Arg(builder, 1));
+            builder.CallExtern(SelectionHarness.Helper, [isLowHalfKept ? builder.ZeroExtend(32, result) : result]);
+            builder.Return(chosen);
+        });
+        List<MachineInstruction> instructions = [.. SelectionHarness.Select(function).Blocks[0].Instructions
+            .Where(static instruction => instruction.Pseudo == MachinePseudo.None)];
+        Assert.Equal(expected, instructions.Exists(static instruction => instruction.Opcode == Ppc64Opcode.ExtswRc));
+        Assert.Equal(!expected, instructions.Exists(static instruction => instruction.Operands[0].Kind == MachineOperandKind.CrField));
+    }
 
     [Fact]
     public void An_atomic_operation_has_its_address_in_a_register() => AssertSelectsBlock(

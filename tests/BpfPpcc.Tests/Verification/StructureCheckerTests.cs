@@ -262,42 +262,15 @@ public sealed class StructureCheckerTests
         Assert.Empty(wrong);
     }
 
-    /// <summary>The only error of a program whose first instruction has the given reference.</summary>
+    /// <summary>The first error of a program whose first instruction has the given reference.</summary>
     private static DiagnosticId ErrorWith(string text, BpfReference reference)
     {
         BpfModule module = BpfAssembler.Assemble(text + "\nexit");
         BpfFunction function = module.Functions[0];
-        return Assert.Single(VerificationText.Verify(new BpfModule
+        return VerificationText.Verify(module with
         {
-            SourceName = module.SourceName,
-            Sha256 = module.Sha256,
-            IsBigEndian = false,
-            Licence = "",
-            KernelVersion = 0,
-            Functions =
-            [
-                new BpfFunction
-                {
-                    Index = 0,
-                    Name = function.Name,
-                    SectionName = function.SectionName,
-                    Role = function.Role,
-                    IsStatic = false,
-                    ProgramType = function.ProgramType,
-                    AttachType = 0,
-                    AttachTarget = null,
-                    Instructions = function.Instructions,
-                    References = function.References.SetItem(0, reference),
-                    Lines = [],
-                    Prototype = null,
-                },
-            ],
-            Maps = [],
-            DataSections = [],
-            Btf = null,
-            RawBtf = [],
-            RawBtfExt = [],
-        }).Diagnostics.Diagnostics).Id;
+            Functions = [function with { References = function.References.SetItem(0, reference) }],
+        }).Diagnostics.Diagnostics[0].Id;
     }
 
     private static void Expect(BpfInstruction instruction, DiagnosticId id)

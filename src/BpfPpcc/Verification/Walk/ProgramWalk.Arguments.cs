@@ -164,9 +164,7 @@ internal sealed partial class ProgramWalk
         switch (type.Kind)
         {
             case ArgumentKind.CONST_MAP_PTR:
-                arguments.Map = value.Map;
-                arguments.MapId = value.MapId;
-                return true;
+                return CheckMapArgument(register, value, arguments);
             case ArgumentKind.MAP_KEY:
                 return CheckHelperMemory(register, value, arguments.Map!.KeySize, AccessKind.Read, false, arguments, isRaw: false);
             case ArgumentKind.MAP_VALUE:
@@ -211,6 +209,21 @@ internal sealed partial class ProgramWalk
                 return true;
         }
 
+        return true;
+    }
+
+    /// <summary>The map; where the field of a value came before it, the map of that value.</summary>
+    private bool CheckMapArgument(int register, RegisterState value, CallArguments arguments)
+    {
+        if (arguments.Map is not null && (!ReferenceEquals(arguments.Map, value.Map) || arguments.MapId != value.MapId))
+        {
+            return Fail(
+                DiagnosticId.HelperArgument, $"argument {register} of {arguments.Name} is the map {value.Map!.Name}, but the value before it is of {DescribeMap(arguments.Map)}",
+                "pass the map that the value was looked up in");
+        }
+
+        arguments.Map = value.Map;
+        arguments.MapId = value.MapId;
         return true;
     }
 

@@ -120,6 +120,29 @@ internal sealed partial class ProgramWalk
         return true;
     }
 
+    /// <summary>
+    /// Another path leaves the function here, as a tail call does that succeeds and an old packet load that fails: what the function did up
+    /// to here has happened, and nothing of the rest will.
+    /// </summary>
+    private bool PushReturn(RegisterState result, bool movesPacket)
+    {
+        if (_state.FrameCount == 1)
+            return true;
+        VerifierState? returned = PushPending(_state.Frame.CallSite + 1);
+        if (returned is null)
+            return false;
+        returned.Pop();
+        returned.Frame.Registers[0] = result;
+        if (movesPacket)
+            ForgetPacketPointers(returned);
+        return true;
+    }
+
+    /// <summary>What another program returns, which was verified for the same type.</summary>
+    private RegisterState TailCallResult() => ResultRange() is { IsRestricted: true, Is32: false } range
+        ? NewScalar(ScalarBounds.FromSigned(range.Min, range.Max))
+        : RegisterState.UnknownScalar(_slot);
+
     private bool ReturnFromCallback(FrameState callee, RegisterState result)
     {
         (long min, long max) = callee.CallbackResult;

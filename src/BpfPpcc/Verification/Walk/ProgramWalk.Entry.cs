@@ -232,6 +232,10 @@ internal sealed partial class ProgramWalk
             return Fail(DiagnosticId.LegacyLoad, "the old packet loads (LD_ABS, LD_IND) want the context in r6", null);
         if (instruction.Mode == BpfMode.IND && !CheckReadable(instruction.Src))
             return false;
+        if (CallbackFrame() != 0)
+            return Fail(DiagnosticId.LegacyLoad, "the old packet loads (LD_ABS, LD_IND) may end the function, which a callback must not", "use bpf_skb_load_bytes");
+        if (!PushReturn(RegisterState.ConstantScalar(0, _slot), movesPacket: false))
+            return false;
         ClobberArguments(_state.Frame);
         Registers[0] = RegisterState.UnknownScalar(_slot);
         return true;

@@ -77,7 +77,7 @@ internal sealed partial class ProgramWalk
             case BpfHelpers.TailCall:
                 if (CallbackFrame() != 0)
                     return Fail(DiagnosticId.TailCall, "a tail call leaves a callback", "make the tail call in the program itself");
-                return CheckNothingHeld("the tail call", isOutermost: true);
+                return CheckNothingHeld("the tail call", isOutermost: true) && PushReturn(TailCallResult(), movesPacket: true);
             case 81: // get_local_storage(map, flags)
                 return Registers[2].IsZero || Fail(DiagnosticId.HelperArgument, "bpf_get_local_storage takes flags of 0 only", null);
             case 165: // snprintf

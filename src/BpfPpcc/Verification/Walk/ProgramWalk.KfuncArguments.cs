@@ -102,8 +102,7 @@ internal sealed partial class ProgramWalk
         {
             if (value.Kind != RegisterKind.MapPointer)
                 return Fail(DiagnosticId.KfuncArgument, $"argument {register} of {arguments.Name} must be a map", null);
-            arguments.Map = value.Map;
-            return true;
+            return CheckMapArgument(register, value, arguments);
         }
 
         if (arguments.Name == "bpf_cast_to_kern_ctx" || (name.Length > 0 && name == GlobalFunctions.ContextStruct(_environment.Type)))

@@ -360,15 +360,15 @@ internal sealed partial class ProgramWalk
     {
         bool isLoad = instruction.Imm == BpfAtomic.LOAD_ACQ;
         if (isLoad)
-            return StepLoad(instruction);
+            return CheckReadable(instruction.Src) && CheckAtomicTarget(instruction, instruction.Src) && StepLoad(instruction);
         if (instruction.Imm == BpfAtomic.STORE_REL)
-            return CheckAtomicTarget(instruction) && StepStore(instruction);
+            return CheckReadable(instruction.Dst) && CheckAtomicTarget(instruction, instruction.Dst) && StepStore(instruction);
         if (!CheckWritable(instruction) || !CheckReadable(instruction.Src) || !CheckReadable(instruction.Dst))
             return false;
         if (instruction.Imm == BpfAtomic.CMPXCHG && !CheckReadable(0))
             return false;
         RegisterState address = Register(instruction.Dst);
-        if (!CheckAtomicTarget(instruction))
+        if (!CheckAtomicTarget(instruction, instruction.Dst))
             return false;
         int size = instruction.MemoryBytes;
         if (!Access(instruction.Dst, address, instruction.Offset, size, AccessKind.Read, null, out RegisterState? loaded)
@@ -384,9 +384,10 @@ internal sealed partial class ProgramWalk
     }
 
     /// <summary>Memory that other CPUs, or a conversion of the access, would not leave alone.</summary>
-    private bool CheckAtomicTarget(BpfInstruction instruction)
+    private bool CheckAtomicTarget(BpfInstruction instruction, int register)
     {
-        RegisterState address = Register(instruction.Dst);
+        RegisterState address = Register(register);
+        bool isOrderedAccess = instruction.Imm is BpfAtomic.STORE_REL or BpfAtomic.LOAD_ACQ;
         bool isAllowed = address.Kind switch
         {
             RegisterKind.Context or RegisterKind.Packet or RegisterKind.PacketMeta or RegisterKind.FlowKeys or RegisterKind.Socket
@@ -395,11 +396,13 @@ internal sealed partial class ProgramWalk
                 or RegisterKind.Stack or RegisterKind.Memory or RegisterKind.Buffer or RegisterKind.TracepointBuffer or RegisterKind.BtfObject
                 or RegisterKind.Function or RegisterKind.Dynptr => true,
         };
-        if (!isAllowed && instruction.Imm != BpfAtomic.STORE_REL)
-            return Fail(DiagnosticId.AtomicTarget, $"atomic operations on {Describe(address)} are not allowed", "use a map value or the stack");
         if (!isAllowed)
-            return Fail(DiagnosticId.AtomicTarget, $"a release store to {Describe(address)} is not allowed", "use a map value or the stack");
-        if (Register(instruction.Src).IsPointer && instruction.Imm != BpfAtomic.STORE_REL && address.Kind == RegisterKind.Stack)
+        {
+            string what = instruction.Imm switch { BpfAtomic.STORE_REL => "a release store to", BpfAtomic.LOAD_ACQ => "an acquire load from", _ => "an atomic operation on" };
+            return Fail(DiagnosticId.AtomicTarget, $"{what} {Describe(address)} is not allowed", "use a map value or the stack");
+        }
+
+        if (isOrderedAccess || (address.Kind == RegisterKind.Stack && Register(instruction.Src).IsPointer))
             return true;
         int size = instruction.MemoryBytes;
         if (address.Kind is RegisterKind.Scalar or RegisterKind.NotInit || IsAligned(address, instruction.Offset, size) || address.Kind is not (RegisterKind.MapValue or RegisterKind.Memory))

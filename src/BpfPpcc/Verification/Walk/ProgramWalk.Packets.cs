@@ -118,9 +118,11 @@ internal sealed partial class ProgramWalk
     }
 
     /// <summary>The packet's data may have moved: pointers into it are numbers from here on.</summary>
-    private void ForgetPacketPointers()
+    private void ForgetPacketPointers() => ForgetPacketPointers(_state);
+
+    private void ForgetPacketPointers(VerifierState state)
     {
-        _state.Rewrite(_slot, static (register, slot) =>
+        state.Rewrite(_slot, static (register, slot) =>
             register.Kind is RegisterKind.Packet or RegisterKind.PacketMeta or RegisterKind.PacketEnd || register.Dynptr is DynptrKind.SkBuff or DynptrKind.Xdp
                 && register.Kind == RegisterKind.Memory
                 ? RegisterState.FormerPointer(slot, PointerLoss.PacketMoved)

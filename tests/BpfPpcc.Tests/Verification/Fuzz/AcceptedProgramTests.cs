@@ -13,6 +13,7 @@ public sealed class AcceptedProgramTests
 {
     private const int RunsPerProgram = 4;
     private const int SmallBudget = 20_000;
+    private const int InputsPerNumberProgram = 24;
 
     [Fact]
     public void Accepted_programs_touch_only_what_is_theirs_and_end()
@@ -74,14 +75,50 @@ public sealed class AcceptedProgramTests
     }
 
     [Fact]
+    public void Numbers_of_every_run_are_members_of_a_walked_state()
+    {
+        var faults = new List<string>();
+        int runs = 0;
+        long steps = 0;
+        for (ulong seed = FirstSeed; seed < FirstSeed + (ulong)Count; seed++)
+        {
+            StressProgram program = ScalarProgramGenerator.Generate(seed);
+            var states = new WalkedStates(program.Slots.Length);
+            ProgramReport report = KernelOracleTests.ReportOf(
+                program, new VerifierOptions { DisablesPruning = true, Budget = SmallBudget, Observer = states.Add });
+            if (IsOutOfBudget(report))
+                continue;
+            Assert.True(report.IsAccepted, $"{program.Name}: {report.Text}");
+            for (int input = 0; input < InputsPerNumberProgram; input++)
+            {
+                string? fault = null;
+                var machine = new StressMachine(program with { Input = ScalarProgramGenerator.Input(seed * 100 + (ulong)input) }, ImmutableDictionary<int, int>.Empty, 1, isFresh: true)
+                {
+                    BeforeStep = (machine, slot) => fault ??= states.FindFault(machine, slot),
+                };
+                StressOutcome outcome = machine.Run();
+                fault ??= outcome.Fault;
+                runs++;
+                steps += machine.Interpreter!.Steps;
+                if (fault is not null)
+                    faults.Add($"{program.Name} input {input}: {fault}\n{Disagreements.Show(program)}");
+            }
+        }
+
+        Console.WriteLine($"{runs} runs, {steps} steps followed");
+        Assert.True(runs > Count, "too few runs");
+        Assert.True(faults.Count == 0, string.Join("\n", faults.Take(5)));
+    }
+
+    [Fact]
     public void Pruning_does_not_change_a_verdict()
     {
         var differences = new List<string>();
         int compared = 0;
         foreach (StressProgram program in Programs())
         {
-            ProgramReport pruned = KernelOracleTests.ReportOf(program, new VerifierOptions { Budget = 5 * SmallBudget });
-            ProgramReport whole = KernelOracleTests.ReportOf(program, new VerifierOptions { Budget = 5 * SmallBudget, DisablesPruning = true });
+            ProgramReport pruned = KernelOracleTests.ReportOf(program, new VerifierOptions { Budget = SmallBudget });
+            ProgramReport whole = KernelOracleTests.ReportOf(program, new VerifierOptions { Budget = SmallBudget, DisablesPruning = true });
             if (IsOutOfBudget(whole) || IsOutOfBudget(pruned))
                 continue;
             compared++;
@@ -116,10 +153,9 @@ public sealed class AcceptedProgramTests
         return loads.ToImmutable();
     }
 
-    private static IEnumerable<StressProgram> Programs()
-    {
-        ulong seed = ulong.Parse(Environment.GetEnvironmentVariable("BPFPPCC_SEED") ?? "1000000", CultureInfo.InvariantCulture);
-        int count = int.Parse(Environment.GetEnvironmentVariable("BPFPPCC_STRESS_COUNT") ?? "1500", CultureInfo.InvariantCulture);
-        return Enumerable.Range(0, count).Select(i => StressGenerator.Generate(seed + (ulong)i));
-    }
+    private static ulong FirstSeed { get; } = ulong.Parse(Environment.GetEnvironmentVariable("BPFPPCC_SEED") ?? "1000000", CultureInfo.InvariantCulture);
+
+    private static int Count { get; } = int.Parse(Environment.GetEnvironmentVariable("BPFPPCC_STRESS_COUNT") ?? "800", CultureInfo.InvariantCulture);
+
+    private static IEnumerable<StressProgram> Programs() => Enumerable.Range(0, Count).Select(static i => StressGenerator.Generate(FirstSeed + (ulong)i));
 }

@@ -5,8 +5,8 @@ namespace BpfPpcc.Tests.Verification.Fuzz;
 /// <summary>Statements, branches, loops and calls of subprograms.</summary>
 internal sealed partial class StressGenerator
 {
-    //                                        num alu bnd off pkt map use spl stk if  lop sub mem rng atm lnk tal ptr soc dyn abs ctx jnk
-    private static readonly int[] StatementWeights = [10, 12, 8, 12, 12, 8, 8, 7, 6, 9, 3, 5, 6, 4, 4, 7, 1, 6, 2, 2, 1, 3, 1];
+    //                                                num alu bnd off pkt map use spl stk if  lop sub mem rng atm lnk tal ptr soc dyn abs ctx lat jnk
+    private static readonly int[] StatementWeights = [10, 12, 8, 12, 12, 8, 8, 7, 6, 9, 3, 5, 6, 4, 4, 7, 1, 6, 2, 2, 1, 3, 8, 1];
 
     private void Statement(int depth)
     {
@@ -81,6 +81,9 @@ internal sealed partial class StressGenerator
             case 21:
                 ContextStore();
                 break;
+            case 22:
+                LateUse();
+                break;
             default:
                 if (Errs(60))
                     Junk();
@@ -122,6 +125,85 @@ internal sealed partial class StressGenerator
             Statement(depth + 1);
         Bind(end);
         _state.Meet(after);
+    }
+
+    /// <summary>
+    /// A number with one of two values, other branches between, and only then a use for which one of them may be too large: what the paths
+    /// have in common before must not hide what matters after.
+    /// </summary>
+    private void LateUse()
+    {
+        int number = FreshSaved();
+        int condition = NumberRegister();
+        int pointer = Find(static value => value.Kind == StressKind.MapValue && value.Offset == 0, 6);
+        if (pointer < 0 || number == pointer || number == condition || _state.References.Count > 0)
+            return;
+        int small = _random.Between(0, 40);
+        int large = Errs(40) ? _random.Pick(64, 65, 200, -1) : _random.Between(0, 60);
+        var other = new Target();
+        Emit(Slot.MovImm(number, _random.Coin() ? small : large), number, StressValue.UpTo(60));
+        Jump(RandomCondition(condition), other);
+        Raw(Slot.MovImm(number, _slots[^2].Imm == small ? large : small));
+        Bind(other);
+        int slot = _random.Chance(35) ? StackOffset(8) : 0;
+        if (slot != 0)
+        {
+            Raw(Slot.Store(8, 10, slot, number));
+            _state.WriteStack(slot, 8, StressValue.UpTo(60));
+            Raw(Slot.MovImm(number, 0));
+        }
+
+        int pinned = _pinned;
+        _pinned |= 1 << number | 1 << pointer;
+        for (int i = _random.Between(1, 3); i > 0; i--)
+        {
+            int between = NumberRegister();
+            var next = new Target();
+            Jump(RandomCondition(between), next);
+            if (_random.Coin() && between != number && between != pointer)
+                Raw(Slot.AddImm(between, 1));
+            Bind(next);
+            if (between != number && between != pointer)
+                _state.Registers[between] = StressValue.Unknown;
+            for (int k = _random.Between(0, 2); k > 0; k--)
+                StackBytes();
+        }
+
+        _pinned = pinned;
+        if (slot != 0)
+            Raw(Slot.Load(8, number, 10, slot));
+        int to = Fresh(0, 6);
+        switch (_random.Next(5))
+        {
+            case 0:
+                Emit(Slot.Alu(0xb, false, to, number), to, StressValue.UpTo(60));
+                break;
+            case 1:
+                Move(to, number);
+                Emit(Slot.AddImm(to, _random.Between(0, 3)), to, StressValue.UpTo(63));
+                break;
+            case 2:
+                Emit(Slot.MovImm(to, 0), to, StressValue.UpTo(60));
+                Raw(Slot.Add(to, number));
+                break;
+            case 3:
+                var skip = new Target();
+                Emit(Slot.MovImm(to, 0), to, StressValue.UpTo(60));
+                Jump(Slot.JumpImm(_random.Pick(2, 6, 10), _random.Coin(), number, _random.Between(30, 63), 0), skip);
+                Raw(Slot.Mov(to, number));
+                Bind(skip);
+                break;
+            default:
+                Move(to, number);
+                break;
+        }
+
+        int address = Fresh(0, 6);
+        if (address == to)
+            return;
+        Move(address, pointer);
+        Emit(Slot.Add(address, to), address, default);
+        Raw(Slot.StoreImm(1, address, 0, 1));
     }
 
     private void LeaveEarly() => Jump(Slot.Goto(0), Out);
