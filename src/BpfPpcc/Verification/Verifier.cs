@@ -73,7 +73,7 @@ public static class Verifier
         }
 
         var calls = new DiagnosticBag();
-        CallGraph.Check(module, calls);
+        CallGraph.Check(module, malformed, calls);
         foreach (Diagnostic diagnostic in calls.Diagnostics)
         {
             foreach (BpfFunction function in module.Functions)

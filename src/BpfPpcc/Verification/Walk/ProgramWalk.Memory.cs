@@ -355,8 +355,8 @@ internal sealed partial class ProgramWalk
         string? expression = Expression();
         string? name = SourceExpression.PointerOf(expression);
         return name is not null && expression!.Contains("->", StringComparison.Ordinal)
-            ? $"if ((void *)({name} + 1) > data_end) return ...;"
-            : string.Create(CultureInfo.InvariantCulture, $"if (data + {bytes} > data_end) return ...;");
+            ? $"if ((void *)({name} + 1) > (void *)(long)ctx->data_end) return ...;"
+            : string.Create(CultureInfo.InvariantCulture, $"if (data + {bytes} > (void *)(long)ctx->data_end) return ...;");
     }
 
     private bool StepAtomic(BpfInstruction instruction)
