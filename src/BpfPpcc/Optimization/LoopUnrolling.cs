@@ -233,6 +233,7 @@ public static class LoopUnrolling
             copy.IsSigned = instruction.IsSigned;
             copy.IsOrdered = instruction.IsOrdered;
             copy.IsNotZero = instruction.IsNotZero;
+            copy.StackAccesses = instruction.StackAccesses;
             copy.Immediate = instruction.Immediate;
             copy.Symbol = instruction.Symbol;
             copy.Operands = [.. instruction.Operands];

@@ -172,7 +172,7 @@ public sealed class IrInterpreter
     {
         int width = instruction.Width;
         ulong Operand(int index) => values[instruction.Operands[index].Id];
-        ulong Address() => Operand(0) + (ulong)instruction.Immediate;
+        ulong Address() => Checked(instruction, Operand(0) + (ulong)instruction.Immediate, stack);
         switch (instruction.Opcode)
         {
             case IrOpcode.Constant:
@@ -218,6 +218,20 @@ public sealed class IrInterpreter
                     ? IrArithmetic.Evaluate32(instruction.Opcode, (uint)Operand(0), (uint)right)
                     : IrArithmetic.Evaluate64(instruction.Opcode, Operand(0), right);
         }
+    }
+
+    /// <summary>The address, of which it may be known where in the stack it can be.</summary>
+    private static ulong Checked(IrInstruction access, ulong address, ulong stack)
+    {
+        long offset = (long)(address - stack);
+        bool isOwnStack = offset is >= -StackExtent.Full and < 0;
+        if (isOwnStack && !access.StackAccesses.IsDefault && access.Operands[0].Opcode != IrOpcode.StackAddress
+            && !access.StackAccesses.Any(known => known.Low <= offset && offset + access.Width / 8 <= known.High))
+        {
+            throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"v{access.Id} accesses the stack at {offset}"));
+        }
+
+        return address;
     }
 
     private ulong ReadModifyWrite(IrInstruction atomic, ulong address, ulong value)

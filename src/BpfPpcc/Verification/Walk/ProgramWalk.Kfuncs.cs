@@ -181,6 +181,8 @@ internal sealed partial class ProgramWalk
 
         if (arguments.ReturnedSize > 0)
             return new RegisterState { Kind = RegisterKind.Memory, Size = arguments.ReturnedSize, Flags = arguments.IsReturnedReadOnly ? PointerFlags.ReadOnly : PointerFlags.None, ReferenceId = arguments.ReferenceId };
+        if (target.Kind == BtfKind.VOID)
+            return RegisterState.UnknownScalar(_slot);
         if (btf.TryGetSize(result.SizeOrType, out ulong size) && size is > 0 and <= int.MaxValue)
             return new RegisterState { Kind = RegisterKind.Memory, Size = (long)size, Flags = PointerFlags.ReadOnly, ReferenceId = arguments.ReferenceId };
         Fail(DiagnosticId.KfuncArgument, $"{kfunc.Name} returns a pointer of a type that programs cannot use", null);

@@ -318,6 +318,8 @@ internal sealed partial class ProgramWalk
         {
             int index = SlotOf(at), part = ByteOf(at);
             StackSlot slot = frame[index];
+            if (slot[part] == StackByte.Invalid && _options.StrictStack)
+                return FailUninitializedStack(at, size);
             if (keepsZero && slot.Value is { IsZero: true } zero && slot[part] == StackByte.Spill)
             {
                 MarkPrecise(zero);

@@ -11,6 +11,7 @@ namespace BpfPpcc.Verification.Walk;
 internal sealed class StackLiveness
 {
     private const ulong Everything = ulong.MaxValue;
+    private const int Registers = 11;
 
     /// <summary>What a register holds: a distance from r10 in bytes, a constant, a map, or one of these kinds.</summary>
     private readonly record struct Value(Kind Kind, int Number);
@@ -33,7 +34,9 @@ internal sealed class StackLiveness
     private readonly CodeImage _image;
     private readonly int _start;
     private readonly int _end;
-    private readonly Value[]?[] _values;
+
+    /// <summary>By slot, the registers' values before it; all of kind None where nothing is known yet.</summary>
+    private readonly Value[] _values;
     private bool _storesFrameAddress;
 
     private StackLiveness(CodeImage image, int function)
@@ -41,7 +44,7 @@ internal sealed class StackLiveness
         _image = image;
         _start = image.Starts[function];
         _end = image.Starts[function + 1];
-        _values = new Value[_end - _start][];
+        _values = new Value[(_end - _start) * Registers];
     }
 
     public static void Find(CodeImage image, int function, ushort[] liveRegisters, ulong[] live)
@@ -59,39 +62,49 @@ internal sealed class StackLiveness
 
     private void FindValues(ushort[] liveRegisters)
     {
-        var entry = new Value[11];
-        Array.Fill(entry, new Value(Kind.Other, 0));
-        entry[10] = new Value(Kind.Frame, 0);
+        var after = new Value[Registers];
+        Array.Fill(after, new Value(Kind.Other, 0));
+        after[10] = new Value(Kind.Frame, 0);
         var worklist = new Stack<int>();
-        Flow(_start, entry, liveRegisters, worklist);
+        Flow(_start, after, liveRegisters);
+        worklist.Push(_start);
         while (worklist.TryPop(out int slot))
         {
-            BpfInstruction instruction = _image.Code[slot];
-            var after = (Value[])_values[slot - _start]!.Clone();
-            Apply(instruction, slot, after);
-            int next = slot + ControlFlow.SlotsOf(instruction);
-            if (ControlFlow.FallsThrough(instruction) && next < _end)
-                Flow(next, after, liveRegisters, worklist);
-            if (ControlFlow.IsJump(instruction))
-                Flow((int)ControlFlow.Target(instruction, slot), after, liveRegisters, worklist);
+            // Straight on as long as that changes something: most code is in line.
+            while (true)
+            {
+                BpfInstruction instruction = _image.Code[slot];
+                Before(slot).CopyTo(after);
+                Apply(instruction, slot, after);
+                if (ControlFlow.IsJump(instruction) && (int)ControlFlow.Target(instruction, slot) is var target && Flow(target, after, liveRegisters))
+                    worklist.Push(target);
+                int next = slot + ControlFlow.SlotsOf(instruction);
+                if (!ControlFlow.FallsThrough(instruction) || next >= _end || !Flow(next, after, liveRegisters))
+                    break;
+                slot = next;
+            }
         }
     }
 
-    private void Flow(int slot, Value[] values, ushort[] liveRegisters, Stack<int> worklist)
+    private Span<Value> Before(int slot) => _values.AsSpan((slot - _start) * Registers, Registers);
+
+    /// <summary>Whether that says something new of the slot.</summary>
+    private bool Flow(int slot, Value[] values, ushort[] liveRegisters)
     {
-        ref Value[]? known = ref _values[slot - _start];
-        bool hasChanged = known is null;
-        known ??= new Value[11];
-        for (int i = 0; i < 11; i++)
+        Span<Value> known = Before(slot);
+        bool hasChanged = false;
+        int live = liveRegisters[slot] | 1 << 10;
+        for (int i = 0; i < Registers; i++)
         {
-            Value value = i < 10 && (liveRegisters[slot] >> i & 1) == 0 ? new Value(Kind.Other, 0) : values[i];
+            Value value = (live >> i & 1) == 0 ? new Value(Kind.Other, 0) : values[i];
+            if (known[i] == value)
+                continue;
             Value joined = Join(known[i], value);
             hasChanged |= joined != known[i];
             known[i] = joined;
         }
 
-        if (hasChanged)
-            worklist.Push(slot);
+        return hasChanged;
     }
 
     private static Value Join(Value a, Value b)
@@ -152,9 +165,10 @@ internal sealed class StackLiveness
             hasChanged = false;
             for (int slot = _end - 1; slot >= _start; slot--)
             {
-                if (_values[slot - _start] is not { } values)
+                ReadOnlySpan<Value> values = Before(slot);
+                if (values[10].Kind == Kind.None)
                     continue;
-                ulong now = Before(slot, values, After(slot, live));
+                ulong now = LiveBefore(slot, values, After(slot, live));
                 hasChanged |= now != live[slot];
                 live[slot] = now;
             }
@@ -173,7 +187,7 @@ internal sealed class StackLiveness
         return after;
     }
 
-    private ulong Before(int slot, Value[] values, ulong after)
+    private ulong LiveBefore(int slot, ReadOnlySpan<Value> values, ulong after)
     {
         BpfInstruction instruction = _image.Code[slot];
         switch (instruction.Class)
@@ -208,7 +222,7 @@ internal sealed class StackLiveness
         return address.Kind == Kind.Frame && instruction.MemoryBytes == 8 && offset % 8 == 0 ? Slots(offset, 8) : 0;
     }
 
-    private ulong ReadByCall(int slot, Value[] values)
+    private ulong ReadByCall(int slot, ReadOnlySpan<Value> values)
     {
         ulong read = 0;
         bool isHelper = _image.References[slot] is null && !_image.CallsBack(slot) && !_image.Code[slot].IsCallIndirect;
@@ -225,7 +239,7 @@ internal sealed class StackLiveness
     }
 
     /// <summary>How much a helper reads through an argument, where it is known without its prototype: keys and values of maps.</summary>
-    private long? BytesRead(int helper, int argument, Value[] values)
+    private long? BytesRead(int helper, int argument, ReadOnlySpan<Value> values)
     {
         const int Lookup = 1;
         const int Update = 2;
