@@ -108,7 +108,7 @@ public sealed class AcceptedProgramTests
     {
         var differences = new List<string>();
         int compared = 0;
-        foreach (StressProgram program in Programs())
+        foreach (StressProgram program in Programs().Concat(LateUses()))
         {
             ProgramReport pruned = KernelOracleTests.ReportOf(program, new VerifierOptions { Budget = SmallBudget });
             ProgramReport whole = KernelOracleTests.ReportOf(program, new VerifierOptions { Budget = SmallBudget, DisablesPruning = true });
@@ -164,6 +164,9 @@ public sealed class AcceptedProgramTests
     private static ulong FirstSeed { get; } = ulong.Parse(Environment.GetEnvironmentVariable("BPFPPCC_SEED") ?? "1000000", CultureInfo.InvariantCulture);
 
     private static int Count { get; } = int.Parse(Environment.GetEnvironmentVariable("BPFPPCC_STRESS_COUNT") ?? "800", CultureInfo.InvariantCulture);
+
+    private static IEnumerable<StressProgram> LateUses() =>
+        Enumerable.Range(0, Count).Select(static i => StressGenerator.GenerateLateUses(FirstSeed + (ulong)i));
 
     private static IEnumerable<StressProgram> Programs() => Enumerable.Range(0, Count).Select(static i => StressGenerator.Generate(FirstSeed + (ulong)i));
 }

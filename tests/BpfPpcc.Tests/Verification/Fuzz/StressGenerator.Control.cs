@@ -8,9 +8,13 @@ internal sealed partial class StressGenerator
     //                                                num alu bnd off pkt map use spl stk if  lop sub mem rng atm lnk tal ptr soc dyn abs ctx lat jnk
     private static readonly int[] StatementWeights = [10, 12, 8, 12, 12, 8, 8, 7, 6, 9, 3, 5, 6, 4, 4, 7, 1, 6, 2, 2, 1, 3, 8, 1];
 
+    private static readonly int[] LateUseWeights = [6, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 0];
+
+    private int[] _weights = StatementWeights;
+
     private void Statement(int depth)
     {
-        switch (_random.Weighted(StatementWeights))
+        switch (_random.Weighted(_weights))
         {
             case 0:
                 Number();

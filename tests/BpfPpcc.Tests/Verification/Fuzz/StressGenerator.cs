@@ -36,6 +36,14 @@ internal sealed partial class StressGenerator
         _mistakes = random.Pick(0, 0, 0, 0, 0, 1, 1, 2);
     }
 
+    /// <summary>Programs of nothing but lookups, numbers and what <see cref="LateUse"/> makes, with mistakes in the latter.</summary>
+    public static StressProgram GenerateLateUses(ulong seed)
+    {
+        var random = new Prng(seed * 0x9e6c_63d0_876a_68ad + 7);
+        var generator = new StressGenerator(random) { _weights = LateUseWeights, _mistakes = 1 };
+        return new StressProgram($"l{seed}", generator._type.Type, generator._type.AttachType, generator.Program(), []);
+    }
+
     private sealed class Target
     {
         public int Position { get; set; } = -1;
