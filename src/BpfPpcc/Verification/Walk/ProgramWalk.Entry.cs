@@ -37,6 +37,8 @@ internal sealed partial class ProgramWalk
 
         if (GlobalFunctions.ParametersOf(_module, _environment.Function, _environment.Type, out string error) is not { } parameters)
             return Fail(DiagnosticId.GlobalFunction, error, "make the function static, or use numbers, the context and pointers to types of a known size");
+        if (_environment.IsExceptionCallback && parameters is not [{ Kind: GlobalParameterKind.Scalar }])
+            return Fail(DiagnosticId.Callback, $"the exception callback {_environment.Function.Name} must take one number", "int callback(u64 cookie)");
         for (int i = 0; i < parameters.Length; i++)
             Registers[i + 1] = EntryValue(parameters[i]);
         return true;
