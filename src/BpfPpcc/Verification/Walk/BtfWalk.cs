@@ -58,7 +58,7 @@ internal static class BtfWalk
                 return new BtfAccess(BtfAccessKind.Scalar);
             if (inner.Kind == BtfKind.PTR)
                 return PointerMember(btf, current, member, inner, rest, size);
-            return new BtfAccess(BtfAccessKind.Scalar);
+            return new BtfAccess(BtfAccessKind.Scalar, Struct: btf.NameOf(current.Id), Member: member.Name);
         }
 
         return default;
