@@ -26,7 +26,7 @@ internal sealed partial class ProgramWalk
     /// <summary>What congestion control may set of its socket (Linux: bpf_tcp_ca_btf_struct_access).</summary>
     private static readonly HashSet<string> CongestionFields =
     [
-        "sock.sk_pacing_rate", "sock.sk_pacing_status", "inet_connection_sock.icsk_ca_priv", ".pending", "tcp_sock.snd_cwnd",
+        "sock.sk_pacing_rate", "sock.sk_pacing_status", "inet_connection_sock.icsk_ca_priv", "inet_connection_sock.pending", "tcp_sock.snd_cwnd",
         "tcp_sock.snd_cwnd_cnt", "tcp_sock.snd_cwnd_stamp", "tcp_sock.snd_ssthresh", "tcp_sock.ecn_flags", "tcp_sock.app_limited",
     ];
 
@@ -108,7 +108,7 @@ internal sealed partial class ProgramWalk
         else if (isTrusted || parent.Has(PointerFlags.Rcu))
             flags = TrustOfMember(parent, field, flags);
         else
-            flags &= ~(PointerFlags.Trusted | PointerFlags.Rcu | PointerFlags.Untrusted);
+            flags &= ~(PointerFlags.Trusted | PointerFlags.Rcu);
         return new RegisterState
         {
             Kind = RegisterKind.BtfObject,
@@ -131,7 +131,7 @@ internal sealed partial class ProgramWalk
             return flags | PointerFlags.Rcu;
         if ((flags & PointerFlags.Rcu) != 0 || RcuOrNullMembers.Contains(field))
             return (flags | PointerFlags.Rcu | PointerFlags.MaybeNull) & ~PointerFlags.Untrusted;
-        return flags & (PointerFlags.PerCpu | PointerFlags.User);
+        return flags & (PointerFlags.PerCpu | PointerFlags.User | PointerFlags.Untrusted);
     }
 
     /// <summary>Programs that do not sleep run inside of an RCU read section as a whole.</summary>
