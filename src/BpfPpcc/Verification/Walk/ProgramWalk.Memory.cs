@@ -30,7 +30,6 @@ internal sealed partial class ProgramWalk
                 Kind = RegisterKind.MapValue,
                 Map = _image.Sections[data.Section],
                 Offset = (int)data.Offset,
-                Id = _image.Sections[data.Section].Fields.SpinLockOffset >= 0 ? NewId() : 0,
             },
             BpfReference.FunctionAddress function => new RegisterState { Kind = RegisterKind.Function, Size = function.Function },
             BpfReference.ExternAddress external => ExternAddress(external),
