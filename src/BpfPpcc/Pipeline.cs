@@ -159,7 +159,7 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
         _log.Enter("verify");
         VerifiedModule? verified = Verifier.Verify(module, VerifierOptionsOf(), diagnostics);
         foreach (BpfFunction function in verified is null ? [] : module.Functions)
-            _log.Dump(function.Name, () => FactsPrinter.Print(function, verified!.Facts[function.Index]));
+            _log.Dump(function.Name, () => FactsPrinter.Print(verified!, function));
         return verified;
     }
 

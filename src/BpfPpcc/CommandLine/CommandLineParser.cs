@@ -26,7 +26,7 @@ public sealed class CommandLineParser
     private readonly Option<bool> _verifyOnly = Flag("--verify-only", "verify the programs of each INPUT by itself and compile nothing; exit code 1 unless all are accepted");
     private readonly Option<string[]> _report = Text("--report", "FILE", "with --verify-only: write one verdict per program as JSON; - for standard output");
     private readonly Option<string[]> _budget = Text("--verify-budget", "N", "instructions that verification may walk per program, on all paths together [default: 1000000]");
-    private readonly Option<string[]> _verifyLog = Text("--verify-log", "FILE", "write every step of verification, as the kernel's log has it; - for standard output; --verify-log alone writes to standard error");
+    private readonly Option<string[]> _verifyLog = Text("--verify-log", "FILE", "write every step of verification in the manner of the kernel's log: --verify-log=FILE, =- for standard output; --verify-log alone writes to standard error");
     private readonly Option<string[]> _strict = Text("--strict", "stack,alignment", "stack: refuse reads of local variables that were never written; alignment: refuse accesses that may be misaligned");
     private readonly Option<string[]> _contextSize = Text("--ctx-size", "N", "programs without a kernel program type get N bytes of context [default: what the first parameter points to, by BTF]");
     private readonly Option<string[]> _helpers = Text("--helpers", "FILE", "C prototypes of the host's own helpers (docs/verification.md)");

@@ -28,6 +28,7 @@ public static class OptimizationPipeline
         new("loop-unrolling", 2, LoopUnrolling.Run),
         new("bit-facts", 2, BitFacts.Run),
         new("demanded-bits", 2, DemandedBits.Run),
+        new("demanded-constants", 2, DemandedConstants.Run),
         new("simplify", 2, Simplify.Run),
         new("global-value-numbering", 2, GlobalValueNumbering.Run),
         new("control-flow-cleanup", 2, ControlFlowCleanup.Run),

@@ -225,6 +225,9 @@ internal static class SimplifyArithmetic
                 return x;
             case IrOpcode.Xor when x == y:
                 return context.Constant(0);
+            case IrOpcode.Or when width == 64 && Masked(x) is var (source, mask) && Masked(y) is var (other, otherMask) && source == other:
+                return (mask | otherMask) == -1 ? source
+                    : context.Rewrite(operation, IrOpcode.And, 64, source, context.Constant(mask | otherMask));
             case IrOpcode.Or or IrOpcode.Xor or IrOpcode.Add:
                 return SimplifyRotations.Apply(operation, context) ?? operation;
             case IrOpcode.UnsignedDivide or IrOpcode.SignedDivide or IrOpcode.UnsignedRemainder or IrOpcode.SignedRemainder
@@ -245,6 +248,14 @@ internal static class SimplifyArithmetic
         IrInstruction sum = context.Insert(IrOpcode.Add, 64, x, y.Operands[0]);
         return context.Rewrite(add, IrOpcode.Add, 64, sum, y.Operands[1]);
     }
+
+    /// <summary>The 64 bits of a value of which a mask is left, or null.</summary>
+    private static (IrInstruction Source, long Mask)? Masked(IrInstruction value) => value switch
+    {
+        { Opcode: IrOpcode.And, Width: 64, Operands: [var source, { Opcode: IrOpcode.Constant } mask] } => (source, mask.Immediate),
+        { Opcode: IrOpcode.ZeroExtend, Operands: [{ Type: IrType.I64 } source] } => (source, ConstantFolding.ZeroExtend(value.Width, -1)),
+        _ => null,
+    };
 
     private static bool IsDisplaced(IrInstruction value, SimplifyContext context) =>
         value is { Opcode: IrOpcode.Add, Width: 64, Operands: [_, { Opcode: IrOpcode.Constant }] }

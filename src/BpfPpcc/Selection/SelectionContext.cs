@@ -330,7 +330,7 @@ internal sealed class SelectionContext(
         for (int i = _reversed.Count - 1; i >= Math.Max(0, _reversed.Count - MostInstructionsToComparison); i--)
         {
             MachineInstruction instruction = _reversed[i];
-            if (instruction.Pseudo == MachinePseudo.None && instruction.Operands[0].Kind == MachineOperandKind.CrField)
+            if (instruction is { Pseudo: MachinePseudo.None, Operands: [{ Kind: MachineOperandKind.CrField }, _, _] })
             {
                 return instruction.Opcode == Ppc64Opcode.Cmpwi && instruction.Operands[1] == MachineOperand.Use(register)
                     && instruction.Operands[2] == MachineOperand.Immediate(0);

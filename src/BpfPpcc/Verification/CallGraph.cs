@@ -17,9 +17,10 @@ internal static class CallGraph
     private const int OnPath = -1;
 
     /// <summary>True if the call graph is sound.</summary>
-    public static bool Check(BpfModule module, DiagnosticBag diagnostics)
+    /// <param name="malformed">By function: an error of its form, or null. What malformed functions call does not count.</param>
+    public static bool Check(BpfModule module, Diagnostic?[] malformed, DiagnosticBag diagnostics)
     {
-        int[][] callees = FindCallees(module);
+        int[][] callees = FindCallees(module, malformed);
         int[] depths = new int[callees.Length];
         int[] deepestCallee = new int[callees.Length];
         bool isSound = true;
@@ -28,7 +29,7 @@ internal static class CallGraph
         return isSound && CheckDepth(module, callees, depths, deepestCallee, diagnostics);
     }
 
-    private static int[][] FindCallees(BpfModule module)
+    private static int[][] FindCallees(BpfModule module, Diagnostic?[] malformed)
     {
         int[][] callees = new int[module.Functions.Length][];
         foreach (BpfFunction function in module.Functions)
@@ -36,7 +37,7 @@ internal static class CallGraph
             var own = new SortedSet<int>();
             foreach (BpfReference reference in function.References.Values)
             {
-                if (reference is BpfReference.FunctionCall call && (uint)call.Function < (uint)callees.Length)
+                if (reference is BpfReference.FunctionCall call && malformed[function.Index] is null)
                     own.Add(call.Function);
             }
 

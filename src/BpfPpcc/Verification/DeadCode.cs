@@ -1,4 +1,5 @@
 using BpfPpcc.Bpf;
+using BpfPpcc.Diagnostics;
 using BpfPpcc.Loading;
 using BpfPpcc.Verification.Walk;
 
@@ -26,6 +27,34 @@ internal static class DeadCode
         }
 
         return hasChanged ? module with { Functions = functions.ToImmutable() } : module;
+    }
+
+    /// <summary>What may be verified but not compiled: accesses to arenas. True if there is none that a program reaches.</summary>
+    public static bool CheckCompilable(BpfModule module, ModuleWalk walk, DiagnosticBag diagnostics)
+    {
+        bool isSound = true;
+        foreach (BpfFunction function in module.Functions)
+        {
+            int start = walk.Image.Starts[function.Index];
+            for (int slot = 0; slot < function.Instructions.Length; slot++)
+            {
+                if (!walk.Facts.Reached[start + slot] || FindUncompilable(module, function, slot) is not { } fault)
+                    continue;
+                isSound = false;
+                diagnostics.Error(fault.Id, fault.Message, SlotLocation.Of(module, function, slot), fault.Help);
+            }
+        }
+
+        return isSound;
+    }
+
+    private static InstructionFault? FindUncompilable(BpfModule module, BpfFunction function, int slot)
+    {
+        if (BpfEncoding.IsAddressSpaceCast(function.Instructions[slot]))
+            return InstructionMeaning.AddressSpaceCast;
+        return function.References.GetValueOrDefault(slot) is BpfReference.DataAddress data && module.DataSections[data.Section].IsArena
+            ? InstructionMeaning.ArenaVariable(module.DataSections[data.Section], data.Offset)
+            : null;
     }
 
     private static BpfFunction? Neutralise(BpfFunction function, ModuleWalk walk)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using BpfPpcc.Bpf;
 using BpfPpcc.Diagnostics;
+using BpfPpcc.Loading;
 
 namespace BpfPpcc.Verification;
 
@@ -16,12 +17,21 @@ internal static class InstructionMeaning
     public static readonly InstructionFault FramePointerWritten =
         new(DiagnosticId.FramePointerWritten, "the instruction writes r10, the frame pointer, which is read-only", null);
 
+    /// <summary>Programs with arenas are verified, but not compiled.</summary>
+    public static readonly InstructionFault AddressSpaceCast = new(
+        DiagnosticId.AddressSpaceCastUnsupported, "addr_space_cast is not supported: arenas exist in the Linux kernel only",
+        "keep the data in a map or in global variables instead");
+
+    /// <summary>The address of a variable in a section that is an arena.</summary>
+    public static InstructionFault ArenaVariable(BpfDataSection section, long offset) => new(
+        DiagnosticId.ArenaUnsupported,
+        $"'{section.VariableAt(offset)?.Name ?? section.Name}' is a global variable of an arena, which exists in the Linux kernel only",
+        "declare the variable without address space (__arena_global)");
+
     /// <summary>Of an instruction of class ALU or ALU64, or null.</summary>
     public static InstructionFault? FindArithmeticFault(BpfInstruction instruction)
     {
-        if (instruction.Source == BpfSource.X)
-            return BpfEncoding.IsAddressSpaceCast(instruction) ? AddressSpaceCast : null;
-        if (instruction.Class is not (BpfClass.ALU or BpfClass.ALU64))
+        if (instruction.Source == BpfSource.X || instruction.Class is not (BpfClass.ALU or BpfClass.ALU64))
             return null;
         if (instruction.AluCode is BpfAluCode.DIV or BpfAluCode.MOD && instruction.Imm == 0)
             return DivisionByZero;
@@ -41,10 +51,6 @@ internal static class InstructionMeaning
     /// nobody writes them on purpose, and --no-verify lets them through.
     /// </summary>
     public static bool IsDefined(DiagnosticId id) => id is DiagnosticId.ConstantDivisionByZero or DiagnosticId.ConstantShiftOutOfRange;
-
-    private static readonly InstructionFault AddressSpaceCast = new(
-        DiagnosticId.AddressSpaceCastUnsupported, "addr_space_cast is not supported: arenas exist in the Linux kernel only",
-        "keep the data in a map or in global variables instead");
 
     private static readonly InstructionFault DivisionByZero = new(
         DiagnosticId.ConstantDivisionByZero, "the instruction divides by the constant 0",

@@ -148,6 +148,10 @@ internal sealed class StructureChecker
     {
         if (instruction.WrittenRegister == BpfEncoding.FramePointer)
             Error(slot, InstructionMeaning.FramePointerWritten);
+        if (BpfEncoding.IsAddressSpaceCast(instruction))
+            Error(slot, InstructionMeaning.AddressSpaceCast);
+        if (_function.References.GetValueOrDefault(slot) is BpfReference.DataAddress data && _module.DataSections[data.Section].IsArena)
+            Error(slot, InstructionMeaning.ArenaVariable(_module.DataSections[data.Section], data.Offset));
         if (InstructionMeaning.FindArithmeticFault(instruction) is { } fault && !(_options.NoVerify && InstructionMeaning.IsDefined(fault.Id)))
             Error(slot, fault);
         CheckStackAccess(instruction, slot);
@@ -209,12 +213,6 @@ internal sealed class StructureChecker
                 break;
             case BpfReference.FunctionCall or BpfReference.ExternCall or BpfReference.HostCall:
                 Error(DiagnosticId.ReferenceUnresolved, slot, "a relocation for calls applies to a 64-bit load");
-                break;
-            case BpfReference.DataAddress data when _module.DataSections[data.Section].IsArena:
-                string name = _module.DataSections[data.Section].VariableAt(data.Offset)?.Name ?? _module.DataSections[data.Section].Name;
-                Error(
-                    DiagnosticId.ArenaUnsupported, slot, $"'{name}' is a global variable of an arena, which exists in the Linux kernel only",
-                    "declare the variable without address space (__arena_global)");
                 break;
         }
     }

@@ -32,7 +32,8 @@ public static class Verifier
         else
         {
             walk = ModuleWalk.Run(module, options, reachable, malformed);
-            if (!ReportVerdicts(module, walk, malformed, diagnostics) || !isSound || !CheckUncalled(module, walk, options, reachable, diagnostics))
+            if (!ReportVerdicts(module, walk, malformed, diagnostics) || !isSound || !CheckUncalled(module, walk, options, reachable, diagnostics)
+                || !DeadCode.CheckCompilable(module, walk, diagnostics))
                 return null;
             module = DeadCode.Neutralise(module, walk);
             module = ProgramTypes.Apply(module, walk.Verdicts, diagnostics);
@@ -75,7 +76,7 @@ public static class Verifier
         }
 
         var calls = new DiagnosticBag();
-        CallGraph.Check(module, calls);
+        CallGraph.Check(module, malformed, calls);
         foreach (Diagnostic diagnostic in calls.Diagnostics)
         {
             foreach (BpfFunction function in module.Functions)

@@ -140,6 +140,20 @@ public sealed class CommandTests : IDisposable
         Assert.Equal($"bpfppcc {Compiler.Version}\n", Run("--version").Output);
     }
 
+    [Fact]
+    public void Every_option_stands_in_the_readme()
+    {
+        string readme = File.ReadAllText(Path.Combine(TestPaths.ProjectRoot, "README.md"));
+        string[] options =
+        [
+            .. Run("--help").Output.Split('\n').Where(static line => line.StartsWith("  -", StringComparison.Ordinal))
+                .Select(static line => line.Trim().Split([' ', ',', '<'])[0]),
+        ];
+        Assert.True(options.Length > 20);
+        foreach (string option in options)
+            Assert.True(readme.Contains("| `" + option, StringComparison.Ordinal) || readme.Contains(", `" + option, StringComparison.Ordinal), option);
+    }
+
     private static ToolResult Run(string arguments) => Run(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
 
     private static ToolResult Run(params string[] arguments) => Tools.Run(Command, arguments);

@@ -47,6 +47,7 @@ internal static class HelperAccess
             BpfProgramType.SYSCALL => false,
             _ => true,
         },
+        "get_func_ip" => kind.Type == BpfProgramType.KPROBE || (kind.Type == BpfProgramType.TRACING && kind.HasTrampoline),
         "sk_storage_get_tracing" or "sk_storage_delete_tracing" => MayTraceSocketStorage(kind),
         "d_path" => MayResolvePaths(kind),
         "ima_inode_hash" or "ima_file_hash" => kind.IsSleepable,

@@ -17,6 +17,9 @@ internal enum GlobalParameterKind : byte
 
     /// <summary>A kernel object of which the caller vouches (__arg_trusted).</summary>
     TrustedObject,
+
+    /// <summary>An address in an arena: any number will do.</summary>
+    Arena,
 }
 
 /// <param name="Size">Of memory, in bytes.</param>
@@ -85,6 +88,7 @@ internal static class GlobalFunctions
         Trusted = 4,
         Nullable = 8,
         Unknown = 16,
+        Arena = 32,
     }
 
     private static Tags TagsOf(BtfTypes btf, uint function, int parameter)
@@ -105,6 +109,7 @@ internal static class GlobalFunctions
                 "nonnull" => Tags.NonNull,
                 "trusted" => Tags.Trusted,
                 "nullable" => Tags.Nullable,
+                "arena" => Tags.Arena,
                 _ => Tags.Unknown,
             };
         }
@@ -121,6 +126,8 @@ internal static class GlobalFunctions
             return tags == Tags.None ? new GlobalParameter(GlobalParameterKind.Scalar) : null;
         if (type.Kind != BtfKind.PTR)
             return null;
+        if ((tags & Tags.Arena) != 0)
+            return new GlobalParameter(GlobalParameterKind.Arena);
         BtfType target = btf.SkipModifiers(type.SizeOrType);
         string name = btf.NameOf(target.Id);
         if ((tags & Tags.Context) != 0 || IsContext(btf, type.SizeOrType, name, programType))

@@ -35,7 +35,7 @@ internal sealed partial class ProgramWalk
 
     private bool Fail(InstructionFault fault) => Fail(fault.Id, fault.Message, fault.Help);
 
-    /// <summary>Constants that nobody divides or shifts by on purpose; addresses of arenas, which there are none of.</summary>
+    /// <summary>Constants that nobody divides or shifts by on purpose.</summary>
     private bool CheckConstantOperand(BpfInstruction instruction) =>
         InstructionMeaning.FindArithmeticFault(instruction) is not { } fault || Fail(fault);
 
@@ -50,6 +50,8 @@ internal sealed partial class ProgramWalk
 
         if (!CheckReadable(instruction.Src))
             return false;
+        if (BpfEncoding.IsAddressSpaceCast(instruction))
+            return StepAddressSpaceCast(instruction);
         RegisterState source = Register(instruction.Src);
         int width = BpfEncoding.SignExtendingMoveWidth(instruction);
         if (!source.IsScalar)
@@ -114,6 +116,8 @@ internal sealed partial class ProgramWalk
             return false;
         RegisterState dst = Register(instruction.Dst);
         RegisterState src = hasRegister ? Register(instruction.Src) : RegisterState.ConstantScalar(instruction.Imm, _slot);
+        if (dst.Kind == RegisterKind.Arena)
+            return true;
         if (dst.IsPointer && src.IsPointer)
             return StepTwoPointers(instruction);
         if (dst.IsPointer || src.IsPointer)
@@ -146,6 +150,16 @@ internal sealed partial class ProgramWalk
     /// <summary>RFC 9669 masks the count of a shift, but who shifts so far means something else: as in Linux, nothing is known of the result.</summary>
     private static bool ShiftsTooFar(BpfAluCode code, in ScalarBounds count, int width) =>
         code is BpfAluCode.LSH or BpfAluCode.RSH or BpfAluCode.ARSH && count.UMax >= (ulong)width;
+
+    /// <summary>From the address that user space sees to the kernel's, or back: any number becomes an address in the arena, which guards itself.</summary>
+    private bool StepAddressSpaceCast(BpfInstruction instruction)
+    {
+        const int UserToKernel = 1;
+        if (!Array.Exists(_image.Maps, static map => map.Type == BpfMapType.ARENA))
+            return Fail(InstructionMeaning.AddressSpaceCast with { Message = "addr_space_cast is used, but the object has no arena" });
+        Registers[instruction.Dst] = instruction.Imm == UserToKernel ? new RegisterState { Kind = RegisterKind.Arena } : RegisterState.UnknownScalar(_slot);
+        return true;
+    }
 
     private static bool IsLittleKnown(BpfInstruction instruction, in ScalarBounds second, bool is64) => instruction.AluCode switch
     {

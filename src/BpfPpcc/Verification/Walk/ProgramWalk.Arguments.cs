@@ -98,7 +98,7 @@ internal sealed partial class ProgramWalk
         RegisterKind.BtfObject => value.Has(PointerFlags.Trusted) && !type.IsWritten,
         RegisterKind.NotInit or RegisterKind.Scalar or RegisterKind.Context or RegisterKind.MapPointer or RegisterKind.PacketEnd
             or RegisterKind.FlowKeys or RegisterKind.Socket or RegisterKind.SockCommon or RegisterKind.TcpSock or RegisterKind.XdpSock
-            or RegisterKind.TracepointBuffer or RegisterKind.Function or RegisterKind.Dynptr => false,
+            or RegisterKind.TracepointBuffer or RegisterKind.Function or RegisterKind.Dynptr or RegisterKind.Arena => false,
     };
 
     private static bool IsSocket(RegisterState value) =>
@@ -146,7 +146,7 @@ internal sealed partial class ProgramWalk
                 or RegisterKind.Memory or RegisterKind.Buffer or RegisterKind.Scalar => true,
             RegisterKind.NotInit or RegisterKind.Context or RegisterKind.MapPointer or RegisterKind.PacketEnd or RegisterKind.FlowKeys
                 or RegisterKind.Socket or RegisterKind.SockCommon or RegisterKind.TcpSock or RegisterKind.XdpSock
-                or RegisterKind.TracepointBuffer or RegisterKind.BtfObject or RegisterKind.Function or RegisterKind.Dynptr => false,
+                or RegisterKind.TracepointBuffer or RegisterKind.BtfObject or RegisterKind.Function or RegisterKind.Dynptr or RegisterKind.Arena => false,
         };
         if (type.IsReleased && type.Kind != ArgumentKind.DYNPTR)
             isFree = false;
@@ -302,7 +302,7 @@ internal sealed partial class ProgramWalk
                 return true;
             case RegisterKind.NotInit or RegisterKind.Scalar or RegisterKind.Context or RegisterKind.MapPointer or RegisterKind.PacketEnd
                 or RegisterKind.FlowKeys or RegisterKind.Socket or RegisterKind.SockCommon or RegisterKind.TcpSock or RegisterKind.XdpSock
-                or RegisterKind.TracepointBuffer or RegisterKind.Function or RegisterKind.Dynptr:
+                or RegisterKind.TracepointBuffer or RegisterKind.Function or RegisterKind.Dynptr or RegisterKind.Arena:
                 break;
         }
 

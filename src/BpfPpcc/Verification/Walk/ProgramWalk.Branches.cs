@@ -172,7 +172,7 @@ internal sealed partial class ProgramWalk
                 && (pointer.Flags & PointerFlags.Untrusted) == 0 && pointer.ReferenceId != 0,
             RegisterKind.NotInit or RegisterKind.Scalar or RegisterKind.Context or RegisterKind.PacketMeta or RegisterKind.Packet or RegisterKind.PacketEnd
                 or RegisterKind.FlowKeys or RegisterKind.XdpSock or RegisterKind.Buffer or RegisterKind.TracepointBuffer
-                or RegisterKind.Function or RegisterKind.Dynptr => false,
+                or RegisterKind.Function or RegisterKind.Dynptr or RegisterKind.Arena => false,
         };
     }
 

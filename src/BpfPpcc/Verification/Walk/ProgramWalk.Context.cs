@@ -125,7 +125,7 @@ internal sealed partial class ProgramWalk
     {
         if (_state.Frame.Role == FrameRole.AsyncCallback)
             return CheckResultRange(Registers[0], 0, 0, "the callback");
-        if (_environment.IsGlobalFunction)
+        if (_environment.IsGlobalFunction && !_environment.IsExceptionCallback)
         {
             return CheckReadable(0) && (Registers[0].IsScalar || Fail(
                 DiagnosticId.ReturnValue, $"the global function {_environment.Function.Name} returns a pointer ({Describe(Registers[0])})", "return a number, or make the function static"));

@@ -37,6 +37,8 @@ internal sealed partial class ProgramWalk
 
         if (GlobalFunctions.ParametersOf(_module, _environment.Function, _environment.Type, out string error) is not { } parameters)
             return Fail(DiagnosticId.GlobalFunction, error, "make the function static, or use numbers, the context and pointers to types of a known size");
+        if (_environment.IsExceptionCallback && parameters is not [{ Kind: GlobalParameterKind.Scalar }])
+            return Fail(DiagnosticId.Callback, $"the exception callback {_environment.Function.Name} must take one number", "int callback(u64 cookie)");
         for (int i = 0; i < parameters.Length; i++)
             Registers[i + 1] = EntryValue(parameters[i]);
         return true;
@@ -52,6 +54,7 @@ internal sealed partial class ProgramWalk
             GlobalParameterKind.Context => new RegisterState { Kind = RegisterKind.Context },
             GlobalParameterKind.Memory => new RegisterState { Kind = RegisterKind.Memory, Size = parameter.Size, Flags = flags, Id = id },
             GlobalParameterKind.Dynptr => new RegisterState { Kind = RegisterKind.Dynptr, Dynptr = DynptrKind.Local, DynptrId = NewId() },
+            GlobalParameterKind.Arena => new RegisterState { Kind = RegisterKind.Arena },
             GlobalParameterKind.TrustedObject => new RegisterState
             {
                 Kind = RegisterKind.BtfObject,
@@ -131,6 +134,9 @@ internal sealed partial class ProgramWalk
         {
             case GlobalParameterKind.Scalar:
                 return value.IsScalar || Fail(DiagnosticId.GlobalFunction, $"argument {register} of {arguments.Name} must be a number, but is {Describe(value)}", null);
+            case GlobalParameterKind.Arena:
+                return value.IsScalar || value.Kind == RegisterKind.Arena
+                    || Fail(DiagnosticId.GlobalFunction, $"argument {register} of {arguments.Name} must be an address in an arena, but is {Describe(value)}", null);
             case GlobalParameterKind.Context:
                 return value is { Kind: RegisterKind.Context, Offset: 0 }
                     || Fail(DiagnosticId.GlobalFunction, $"argument {register} of {arguments.Name} must be the context, but is {Describe(value)}", null);

@@ -97,7 +97,7 @@ internal sealed partial class ProgramWalk
             case 197: // dynptr_from_mem
                 return CheckDynptrMemory();
             case 202: // dynptr_write
-                if (arguments.Dynptr is DynptrKind.SkBuff or DynptrKind.Xdp)
+                if (arguments.Dynptr is DynptrKind.SkBuff or DynptrKind.Xdp || Registers[1].Kind == RegisterKind.Dynptr)
                     ForgetPacketPointers();
                 return true;
             default:

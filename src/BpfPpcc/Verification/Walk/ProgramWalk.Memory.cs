@@ -24,6 +24,7 @@ internal sealed partial class ProgramWalk
         {
             null => RegisterState.ConstantScalar((long)instruction.LoadImmediate64Value(_image.Code[_slot + 1]), _slot),
             BpfReference.MapAddress map => new RegisterState { Kind = RegisterKind.MapPointer, Map = _image.Maps[map.Map] },
+            BpfReference.DataAddress data when _image.Sections[data.Section].Section!.IsArena => RegisterState.UnknownScalar(_slot),
             BpfReference.DataAddress data => new RegisterState
             {
                 Kind = RegisterKind.MapValue,
@@ -138,6 +139,8 @@ internal sealed partial class ProgramWalk
                 if (kind == AccessKind.Write && address.Has(PointerFlags.ReadOnly))
                     return FailReadOnly(register, address);
                 return AccessTracepointBuffer(register, address, at, size);
+            case RegisterKind.Arena:
+                return true;
             case RegisterKind.Scalar:
                 return FailNotAPointer(register, address);
             case RegisterKind.NotInit or RegisterKind.PacketEnd or RegisterKind.Function or RegisterKind.Dynptr:
@@ -352,8 +355,8 @@ internal sealed partial class ProgramWalk
         string? expression = Expression();
         string? name = SourceExpression.PointerOf(expression);
         return name is not null && expression!.Contains("->", StringComparison.Ordinal)
-            ? $"if ((void *)({name} + 1) > data_end) return ...;"
-            : string.Create(CultureInfo.InvariantCulture, $"if (data + {bytes} > data_end) return ...;");
+            ? $"if ((void *)({name} + 1) > (void *)(long)ctx->data_end) return ...;"
+            : string.Create(CultureInfo.InvariantCulture, $"if (data + {bytes} > (void *)(long)ctx->data_end) return ...;");
     }
 
     private bool StepAtomic(BpfInstruction instruction)
@@ -394,7 +397,7 @@ internal sealed partial class ProgramWalk
                 or RegisterKind.SockCommon or RegisterKind.TcpSock or RegisterKind.XdpSock or RegisterKind.PacketEnd => false,
             RegisterKind.NotInit or RegisterKind.Scalar or RegisterKind.MapPointer or RegisterKind.MapValue or RegisterKind.MapKey
                 or RegisterKind.Stack or RegisterKind.Memory or RegisterKind.Buffer or RegisterKind.TracepointBuffer or RegisterKind.BtfObject
-                or RegisterKind.Function or RegisterKind.Dynptr => true,
+                or RegisterKind.Function or RegisterKind.Dynptr or RegisterKind.Arena => true,
         };
         if (!isAllowed)
         {
@@ -427,7 +430,7 @@ internal sealed partial class ProgramWalk
     private static bool MayMix(RegisterKind kind) => kind switch
     {
         RegisterKind.Context or RegisterKind.Socket or RegisterKind.SockCommon or RegisterKind.TcpSock or RegisterKind.XdpSock
-            or RegisterKind.BtfObject => false,
+            or RegisterKind.BtfObject or RegisterKind.Arena => false,
         RegisterKind.NotInit or RegisterKind.Scalar or RegisterKind.MapPointer or RegisterKind.MapValue or RegisterKind.MapKey
             or RegisterKind.Stack or RegisterKind.PacketMeta or RegisterKind.Packet or RegisterKind.PacketEnd or RegisterKind.FlowKeys
             or RegisterKind.Memory or RegisterKind.Buffer or RegisterKind.TracepointBuffer or RegisterKind.Function or RegisterKind.Dynptr => true,

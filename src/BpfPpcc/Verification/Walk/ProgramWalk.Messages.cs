@@ -57,6 +57,7 @@ internal sealed partial class ProgramWalk
             RegisterKind.BtfObject => $"a pointer to {TypeName(register)}",
             RegisterKind.Function => "the address of a function",
             RegisterKind.Dynptr => "a dynptr",
+            RegisterKind.Arena => "a pointer into an arena",
         };
         return what;
     }
@@ -94,7 +95,7 @@ internal sealed partial class ProgramWalk
         if (bounds.IsConstant)
             return Signed(bounds.SMin);
         if (KnowsLowHalfOnly(bounds))
-            return string.Create(CultureInfo.InvariantCulture, $"a number whose low 32 bits are {bounds.U32Min} to {bounds.U32Max} and whose high 32 bits may be anything");
+            return string.Create(CultureInfo.InvariantCulture, $"a number of which only the low 32 bits are bounded ({bounds.U32Min} to {bounds.U32Max}), the high 32 bits may be anything");
         if (bounds.SMin >= 0 && bounds.SMax == long.MaxValue)
             return $"{Signed(bounds.SMin)} or more";
         if (bounds.SMin != long.MinValue || bounds.SMax != long.MaxValue)

@@ -82,7 +82,7 @@ internal sealed partial class ProgramWalk
         {
             RegisterKind.Context or RegisterKind.MapValue or RegisterKind.MapKey or RegisterKind.Stack or RegisterKind.PacketMeta
                 or RegisterKind.Packet or RegisterKind.TracepointBuffer or RegisterKind.BtfObject or RegisterKind.Memory or RegisterKind.Buffer
-                or RegisterKind.Function or RegisterKind.Dynptr => true,
+                or RegisterKind.Function or RegisterKind.Dynptr or RegisterKind.Arena => true,
             RegisterKind.FlowKeys => scalar.Bounds.IsConstant,
             RegisterKind.MapPointer => addsZero,
             RegisterKind.NotInit or RegisterKind.Scalar or RegisterKind.PacketEnd or RegisterKind.Socket or RegisterKind.SockCommon
@@ -101,9 +101,9 @@ internal sealed partial class ProgramWalk
             return FailOffset($"the offset {offset} into {Describe(pointer)} is out of any bounds", added);
         if (bounds.SMin == long.MinValue)
         {
-            string index = SourceExpression.IndexOf(Expression()) is { } name ? $"the index '{name}' has no bound: the offset that it adds to" : "there is no bound for the offset that is added to";
+            string subject = SourceExpression.IndexOf(Expression()) is { } name ? $"the index '{name}' has no bound: the offset that it makes into" : "an offset without a bound is added to";
             return Fail(
-                DiagnosticId.OffsetUnbounded, $"{index} {Describe(pointer)} is {DescribeRange(bounds)}",
+                DiagnosticId.OffsetUnbounded, $"{subject} {DescribePointee(pointer)} is {DescribeRange(bounds)}",
                 KnowsLowHalfOnly(bounds)
                     ? $"the check was made on a copy of 32 bits: compare the 64-bit variable itself, or make '{IndexName()}' 32 bits wide"
                     : $"check the very variable that is used as the index, before it is used: if ({IndexName()} >= N) return 0; (for a signed one {IndexName()} < 0 as well)",
@@ -114,6 +114,13 @@ internal sealed partial class ProgramWalk
             return FailOffset($"adding {bounds.SMin} to {Describe(pointer)} leads out of any bounds", added);
         return true;
     }
+
+    private static string DescribePointee(RegisterState pointer) => pointer switch
+    {
+        { Kind: RegisterKind.MapValue, Map: { Section: null } map } => $"a value of {DescribeMap(map)}",
+        { Kind: RegisterKind.MapValue } => DescribeVariable(pointer),
+        _ => Describe(pointer),
+    };
 
     private bool FailOffset(string message, RegisterState added) =>
         Fail(DiagnosticId.OffsetUnbounded, message, "check the number before it is added to the pointer: if (i >= N) return 0;", added);

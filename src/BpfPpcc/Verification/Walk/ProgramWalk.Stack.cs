@@ -174,7 +174,6 @@ internal sealed partial class ProgramWalk
         DiagnosticId.StackAccess, $"the stack at offset {offset} from the frame pointer holds a dynptr or an iterator, which only its own functions may access",
         null);
 
-    /// <summary>Spilled scalars in the range give up what is known of them.</summary>
     private bool ReadVariableStack(RegisterState address, long offset, int size, FrameState frame, out RegisterState? loaded)
     {
         long start = address.Bounds.SMin + offset, end = address.Bounds.SMax + offset + size;
@@ -189,11 +188,11 @@ internal sealed partial class ProgramWalk
     }
 
     /// <summary>
-    /// Whether an access that may touch any byte of the range is possible: not with dynptrs or iterators in it. Spilled scalars in the range
-    /// become bytes of which nothing is known.
+    /// Whether an access that may touch any byte of the range is possible: not with dynptrs or iterators in it.
     /// </summary>
     /// <param name="forgets">
-    /// The same for zeros: they may be overwritten, or (arguments of helpers) it keeps fewer states apart not to know them.
+    /// What is in the range becomes bytes of which nothing is known: they may be overwritten, or (arguments of helpers) it keeps fewer states
+    /// apart not to know them.
     /// </param>
     private bool PrepareRegion(FrameState frame, long start, long end, bool isRead, bool forgets)
     {
@@ -213,7 +212,8 @@ internal sealed partial class ProgramWalk
                         frame[index] = slot with { Bytes = StackSlot.With(slot.Bytes, part, StackByte.Misc) };
                     continue;
                 case StackByte.Spill:
-                    frame[index] = Unspill(slot, forgets ? part : -1);
+                    if (forgets)
+                        frame[index] = Unspill(slot, part);
                     continue;
                 case StackByte.Dynptr or StackByte.Iterator or StackByte.IrqFlag:
                     return FailSpecialSlot(at);
@@ -318,6 +318,8 @@ internal sealed partial class ProgramWalk
         {
             int index = SlotOf(at), part = ByteOf(at);
             StackSlot slot = frame[index];
+            if (slot[part] == StackByte.Invalid && _options.StrictStack)
+                return FailUninitializedStack(at, size);
             if (keepsZero && slot.Value is { IsZero: true } zero && slot[part] == StackByte.Spill)
             {
                 MarkPrecise(zero);

@@ -38,6 +38,9 @@ internal enum RegisterKind : byte
 
     /// <summary>A dynptr of the caller of a global function or callback.</summary>
     Dynptr,
+
+    /// <summary>A pointer into an arena, where every access is safe.</summary>
+    Arena,
 }
 
 /// <summary>What else is known of a pointer; Linux's enum bpf_type_flag.</summary>

@@ -20,7 +20,7 @@ internal static class SocketLayouts
             RegisterKind.NotInit or RegisterKind.Scalar or RegisterKind.Context or RegisterKind.MapPointer or RegisterKind.MapValue
                 or RegisterKind.MapKey or RegisterKind.Stack or RegisterKind.PacketMeta or RegisterKind.Packet or RegisterKind.PacketEnd
                 or RegisterKind.FlowKeys or RegisterKind.Memory or RegisterKind.Buffer or RegisterKind.TracepointBuffer
-                or RegisterKind.BtfObject or RegisterKind.Function or RegisterKind.Dynptr => false,
+                or RegisterKind.BtfObject or RegisterKind.Function or RegisterKind.Dynptr or RegisterKind.Arena => false,
         };
     }
 

@@ -96,7 +96,7 @@ internal sealed class StateCompare
                 HasSameRange(old, current) && old.Offset == current.Offset && _ids.Match(old.Id, current.Id) && CoversBounds(old, current),
             RegisterKind.Context or RegisterKind.MapPointer or RegisterKind.Stack or RegisterKind.PacketEnd or RegisterKind.FlowKeys
                 or RegisterKind.Socket or RegisterKind.SockCommon or RegisterKind.TcpSock or RegisterKind.XdpSock or RegisterKind.BtfObject
-                or RegisterKind.Function or RegisterKind.Dynptr => IsSameObject(old, current) && old.Bounds == current.Bounds,
+                or RegisterKind.Function or RegisterKind.Dynptr or RegisterKind.Arena => IsSameObject(old, current) && old.Bounds == current.Bounds,
         };
     }
 

@@ -195,6 +195,7 @@ internal sealed class VerifierLog(TextWriter output)
             RegisterKind.BtfObject => "ptr",
             RegisterKind.Function => "func",
             RegisterKind.Dynptr => "dynptr_ptr",
+            RegisterKind.Arena => "arena",
         };
         return prefix + kind + (register.MaybeNull ? "_or_null" : "");
     }

@@ -17,7 +17,6 @@ public sealed class ObjectCorpusTests(ITestOutputHelper output)
         ["verifier_search_pruning.o kprobe short_loop1"] = "the loop ends, which finer bounds prove within the kernel's limit of instructions",
         ["iters.o ?raw_tp iter_err_too_permissive2"] = "a lookup with a constant key is not NULL for Linux from 6.14 on; its own expectation is ours",
         ["iters.o ?raw_tp iter_err_too_permissive3"] = "a lookup with a constant key is not NULL for Linux from 6.14 on; its own expectation is ours",
-        ["verifier_arena_large.o syscall big_alloc1"] = "there are no arenas outside of Linux",
     };
 
     [Fact]
