@@ -139,7 +139,7 @@ internal sealed partial class ProgramWalk
                     || Fail(DiagnosticId.GlobalFunction, $"argument {register} of {arguments.Name} must be an address in an arena, but is {Describe(value)}", null);
             case GlobalParameterKind.Context:
                 return value is { Kind: RegisterKind.Context, Offset: 0 }
-                    || Fail(DiagnosticId.GlobalFunction, $"argument {register} of {arguments.Name} must be the context, but is {Describe(value)}", null);
+                    || Fail(DiagnosticId.GlobalFunction, $"argument {register} of {arguments.Name} must be the context as the program got it, but is {Describe(value)}{(value.Kind == RegisterKind.Context ? " with an offset" : "")}", null);
             case GlobalParameterKind.Memory:
                 return CheckGlobalMemory(register, value, parameter, arguments);
             case GlobalParameterKind.Dynptr:

@@ -40,10 +40,17 @@ internal sealed partial class ProgramWalk
             ? Fail(
                 DiagnosticId.StackOutOfBounds, $"the local variables of the function take {Bytes(-low)} of stack or more; {StackBytes} are the limit",
                 "make local variables smaller, or move large ones into a map (BPF_MAP_TYPE_PERCPU_ARRAY with one element)", address)
-            : Fail(
-                DiagnosticId.StackOutOfBounds,
-                $"an access of {Bytes(size)} at offset {DescribeOffset(address, offset)} from the frame pointer leaves the local variables of the function, which end at 0",
-                $"check the index against the size of the array: if ({IndexName()} >= N) return 0;", address);
+            : size <= 0 ? Fail(DiagnosticId.StackOutOfBounds, $"{AccessName(1)} gets memory of size {size}, which it must not", "check before the call that the size is not 0", _sizeArgument ?? address)
+            : FailAboveFrame(address, offset, size);
+    }
+
+    private bool FailAboveFrame(RegisterState address, long offset, long size)
+    {
+        bool isSizeOpen = _sizeArgument is { IsConstantScalar: false };
+        return Fail(
+            DiagnosticId.StackOutOfBounds,
+            $"an access of {(isSizeOpen ? "up to " : "")}{Bytes(size)} at offset {DescribeOffset(address, offset)} from the frame pointer reaches beyond the function's local variables, which end at offset 0",
+            isSizeOpen ? HelpSize(-offset) : $"check the index against the size of the array: if ({IndexName()} >= N) return 0;", isSizeOpen ? _sizeArgument! : address);
     }
 
     private void NoteStackDepth(int frame, long low)
