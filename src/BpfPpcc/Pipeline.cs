@@ -98,7 +98,7 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
             TargetBtf = target,
             ProgramTypes = options.ProgramTypes,
             Configuration = configuration,
-            WarnOfUnknownTypes = !options.RawContext && options.ContextSize is null && !isListing,
+            WarnOfUnknownTypes = options.NoVerify && !options.RawContext && options.ContextSize is null && !isListing,
             IsListing = isListing,
         };
     }

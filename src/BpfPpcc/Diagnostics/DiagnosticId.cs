@@ -109,6 +109,7 @@ public enum DiagnosticId
     KfuncArgument = 2034,
     StackCombined = 2035,
     TailCall = 2036,
+    Callback = 2037,
     Dynptr = 2038,
     Iterator = 2039,
     LegacyLoad = 2040,

@@ -36,6 +36,14 @@ public sealed class IrInstruction
     /// <summary>The value is not 0, in any run: the address of something that exists.</summary>
     public bool IsNotZero { get; set; }
 
+    /// <summary>Bits of the value (an I64) that are zero in every run, beyond what the operation itself tells.</summary>
+    public ulong ZeroBits { get; set; }
+
+    /// <summary>
+    /// For divisions: the operand of which it is proved that, where it stands as the divisor, it is not 0 and, if the division is signed, not -1.
+    /// </summary>
+    public IrInstruction? PlainDivisor { get; set; }
+
     /// <summary>
     /// For what accesses memory, and calls: all that it accesses of the function's BPF stack; calls keep no address then. Default: unknown.
     /// </summary>

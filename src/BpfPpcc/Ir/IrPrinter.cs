@@ -123,6 +123,7 @@ public sealed class IrPrinter
                 or IrOpcode.ZeroExtend or IrOpcode.SignExtend or IrOpcode.ByteSwap or IrOpcode.TailCall or IrOpcode.Jump
                 or IrOpcode.Branch or IrOpcode.Return or IrOpcode.Unreachable:
                 Operands(instruction, 0, " ");
+                Proofs(instruction);
                 Targets(instruction);
                 break;
         }
@@ -146,6 +147,12 @@ public sealed class IrPrinter
             return;
         foreach (IrStackAccess access in instruction.StackAccesses)
             _text.Append(CultureInfo.InvariantCulture, $" {(access.IsWritten ? "writes" : "reads")} {access.Low}..{access.High}");
+    }
+
+    private void Proofs(IrInstruction instruction)
+    {
+        if (instruction.PlainDivisor is not null && instruction.PlainDivisor == instruction.Operands[1])
+            _text.Append(" plain divisor");
     }
 
     private void Address(IrInstruction access)

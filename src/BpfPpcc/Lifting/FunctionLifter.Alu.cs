@@ -17,6 +17,12 @@ internal sealed partial class FunctionLifter
                 or BpfAluCode.RSH or BpfAluCode.MOD or BpfAluCode.XOR or BpfAluCode.ARSH =>
                 Arithmetic(instruction, width, Read(instruction.Dst), Operand(instruction)),
         };
+        if (value.Position == _builder.Position && value.Type == IrType.I64 && _facts.ZeroBits.TryGetValue(value.Position, out ulong zeros)
+            && (IrRules.IsArithmetic(value.Opcode) || value.Opcode is IrOpcode.ZeroExtend or IrOpcode.ByteSwap))
+        {
+            value.ZeroBits = zeros;
+        }
+
         Write(instruction.Dst, value);
     }
 
@@ -26,6 +32,8 @@ internal sealed partial class FunctionLifter
             return folded;
         IrOpcode opcode = Opcode(instruction);
         IrInstruction value = opcode == IrOpcode.Negate ? _builder.Negate(width, left) : _builder.Binary(opcode, width, left, right);
+        if (_facts.PlainDivisors.Contains(_builder.Position))
+            value.PlainDivisor = right;
         return width == 32 ? _builder.ZeroExtend(32, value) : value;
     }
 

@@ -19,11 +19,30 @@ internal sealed partial class FunctionLifter
         IrInstruction value;
         if (_facts.ContextLoads.TryGetValue(slot, out int nativeOffset))
             value = _builder.Load(64, Read(instruction.Src), nativeOffset);
+        else if (ConstantData(address, offset, instruction) is { } constant)
+            value = constant;
         else if (_facts.ProbeLoads.Contains(slot))
             value = ProbeLoad(instruction, address, offset);
         else
             value = _builder.Load(Bits(instruction), address, offset, isSigned: instruction.Mode == BpfMode.MEMSX);
         Write(instruction.Dst, value);
+    }
+
+    /// <summary>What a load from a read-only section gives, if that is certain: not where addresses are that the linker writes.</summary>
+    private IrInstruction? ConstantData(IrInstruction address, long offset, BpfInstruction load)
+    {
+        if (!_context.Verified.HasConstantData || address.Opcode != IrOpcode.SymbolAddress || _context.Symbols[address.Symbol] is not { Kind: SymbolKind.DataSection } symbol)
+            return null;
+        BpfDataSection section = _context.Module.DataSections[symbol.Index];
+        long start = unchecked(address.Immediate + offset);
+        int bytes = load.MemoryBytes;
+        bool isRelocated = section.Relocations.Any(relocation => start < relocation.Offset + 8 && relocation.Offset < start + bytes);
+        if (!section.IsReadOnly || isRelocated || start < 0 || start > section.Contents.Length - bytes)
+            return null;
+        ulong value = 0;
+        for (int i = 0; i < bytes; i++)
+            value |= (ulong)section.Contents[(int)start + i] << (8 * (_context.Module.IsBigEndian ? bytes - 1 - i : i));
+        return _builder.Constant(load.Mode == BpfMode.MEMSX ? (long)BpfSemantics.SignExtend64(8 * bytes, value) : (long)value);
     }
 
     /// <summary>

@@ -107,8 +107,9 @@ internal sealed class CodeSection
         for (int i = 0; i < Section.Relocations.Count; i++)
         {
             ElfRelocation relocation = Section.Relocations[i];
-            if (relocation.Type == R_BPF_NONE)
+            if (relocation.Type == R_BPF_NONE && !TryTypeOf(relocation, out relocation))
                 continue;
+            Section.Relocations[i] = relocation;
             string where = $"the relocation at {LoadingContext.Hex(relocation.Offset)} of section '{Section.Name}'";
             if (relocation.Type is not (R_BPF_64_64 or R_BPF_64_32))
             {
@@ -124,6 +125,20 @@ internal sealed class CodeSection
             place = i + 1;
         }
 
+        return true;
+    }
+
+    /// <summary>Clang before version 4 gave all relocations the number 0: what they mean is what their instruction needs.</summary>
+    private bool TryTypeOf(ElfRelocation relocation, out ElfRelocation typed)
+    {
+        typed = relocation;
+        ulong slot = relocation.Offset / BpfInstruction.Size;
+        if (relocation.Symbol is null || slot >= (ulong)_instructions.Length)
+            return false;
+        BpfInstruction instruction = _instructions[slot];
+        if (!instruction.IsLoadImmediate64 && !instruction.IsCall)
+            return false;
+        typed = relocation with { Type = instruction.IsCall ? R_BPF_64_32 : R_BPF_64_64 };
         return true;
     }
 

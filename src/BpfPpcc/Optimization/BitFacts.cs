@@ -30,6 +30,8 @@ public static class BitFacts
                     replacements.Replace(instruction, value);
                 else
                     Weaken(instruction, zeros);
+                // Later passes may leave bits unspecified that nobody looks at.
+                instruction.ZeroBits = 0;
             }
         }
 
@@ -50,7 +52,7 @@ public static class BitFacts
                 foreach (IrInstruction instruction in block.Instructions)
                 {
                     ulong before = zeros[instruction.Id];
-                    ulong known = Zeros(instruction, zeros);
+                    ulong known = Zeros(instruction, zeros) | instruction.ZeroBits;
                     // Phis only ever lose: what flows around a loop settles.
                     if (instruction.Opcode == IrOpcode.Phi)
                         known &= before;

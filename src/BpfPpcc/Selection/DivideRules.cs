@@ -10,7 +10,7 @@ namespace BpfPpcc.Selection;
 /// <summary>
 /// Division and remainder. The Power instructions do not trap, but give something undefined for a division by zero and for the quotient
 /// INT_MIN / -1 (Power ISA book I, 3.3.9); BPF defines both (RFC 9669, 4.1), so the result is chosen by isel unless the divisor is a
-/// constant. The word forms read low halves only and leave the upper half undefined, which an I32 allows.
+/// constant or proved to be neither. The word forms read low halves only and leave the upper half undefined, which an I32 allows.
 /// </summary>
 internal static class DivideRules
 {
@@ -22,6 +22,10 @@ internal static class DivideRules
                 DivideSignedImmediate(context, value, result, ArithmeticRules.Truncate(constant, value.Width));
             else
                 DivideUnsignedImmediate(context, value, result, value.Width == 32 ? (uint)constant : (ulong)constant);
+        }
+        else if (value.PlainDivisor == value.Operands[1])
+        {
+            EmitDivision(context, value, result, UseOperand(context, value, 0), UseOperand(context, value, 1));
         }
         else if (IsSigned(value))
         {

@@ -21,12 +21,15 @@ public sealed class VerifiedModule
     /// <summary>True if every program was accepted by the full verifier. The structural checks alone never set it.</summary>
     public bool IsVerified { get; }
 
+    /// <summary>What read-only sections hold is final: the proofs rest on it.</summary>
+    public bool HasConstantData { get; internal init; }
+
     /// <summary>One per function, by <see cref="BpfFunction.Index"/>.</summary>
     public ImmutableArray<ProgramFacts> Facts { get; }
 }
 
 /// <summary>What verification learned of one function, by slot index. Only facts that hold on every path (never walk-time ranges).</summary>
-public sealed class ProgramFacts
+public sealed record ProgramFacts
 {
     /// <summary>
     /// False for slots that no path of the function's control flow reaches, or none of a program that was accepted; also for the second slot
@@ -57,6 +60,12 @@ public sealed class ProgramFacts
     /// nothing. Null where that is not known.
     /// </summary>
     public ImmutableDictionary<int, ImmutableArray<StackAccess>>? StackAccesses { get; init; }
+
+    /// <summary>By slot of an arithmetic instruction: bits of its result that are zero in every run.</summary>
+    public ImmutableDictionary<int, ulong> ZeroBits { get; init; } = ImmutableDictionary<int, ulong>.Empty;
+
+    /// <summary>Divisions and remainders whose divisor, a register, is not 0 in any run and, if they are signed, not -1.</summary>
+    public ImmutableHashSet<int> PlainDivisors { get; init; } = [];
 
     /// <summary>Bytes of a stack frame (MAX_BPF_STACK).</summary>
     internal const int LargestStack = 512;

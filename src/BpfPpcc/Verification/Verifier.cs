@@ -42,7 +42,10 @@ public static class Verifier
         ImmutableDictionary<int, int>[]? contextLoads = options.RawContext
             ? new ImmutableDictionary<int, int>[module.Functions.Length]
             : PointerClasses.FindContextLoads(module, reachable, diagnostics);
-        return contextLoads is null ? null : new VerifiedModule(module, isVerified: walk is not null, Facts(module, reachable, contextLoads, walk));
+        return contextLoads is null ? null : new VerifiedModule(module, isVerified: walk is not null, Facts(module, reachable, contextLoads, walk))
+        {
+            HasConstantData = walk is not null && options.HasConstantData,
+        };
     }
 
     /// <summary>

@@ -301,8 +301,23 @@ public sealed class ObjectLoaderTests
             Assert.Contains("int f(void *c)", diagnostic.Location.Source!.Text, StringComparison.Ordinal);
     }
 
+    /// <summary>As clang before version 4 wrote objects: SHT_RELA, and R_BPF_NONE for everything.</summary>
+    [Fact]
+    public void Relocations_without_a_type_mean_what_their_instruction_needs()
+    {
+        const string Source = """
+            struct { __uint(type, 2); __uint(max_entries, 1); __type(key, u32); __type(value, u64); } m SEC(".maps");
+            static __attribute__((noinline)) int g(void *c) { return *(int *)c; }
+            SEC("xdp") int f(void *c) { u32 key = 0; return lookup(&m, &key) ? g(c) : 0; }
+            """;
+        byte[] bytes = Toolchain.CompileBpf(Prologue + Source);
+        BpfModule typed = Objects.Load(bytes), untyped = Objects.Load(WithExplicitAddends(bytes, dropsTypes: true));
+        Assert.NotEmpty(References(typed, "f"));
+        Assert.Equal(References(typed, "f"), References(untyped, "f"));
+    }
+
     /// <summary>The same object with SHT_RELA in place of SHT_REL: what stood in the relocated fields is moved to the addends.</summary>
-    private static byte[] WithExplicitAddends(byte[] bytes)
+    private static byte[] WithExplicitAddends(byte[] bytes, bool dropsTypes = false)
     {
         Assert.True(ElfReader.TryRead(bytes, "test.o", new DiagnosticBag(), out ElfFile? file));
         foreach (ElfSection section in file!.Sections)
@@ -323,7 +338,9 @@ public sealed class ObjectLoaderTests
                     place.Slice(4, 4).Clear();
                 else if (relocation.Type == RelocationTypes.R_BPF_64_ABS64)
                     place[..8].Clear();
-                section.Relocations[i] = relocation with { Addend = addend, IsImplicit = false };
+                bool isOfCode = (section.Flags & ElfConstants.SHF_EXECINSTR) != 0;
+                uint type = dropsTypes && isOfCode ? RelocationTypes.R_BPF_NONE : relocation.Type;
+                section.Relocations[i] = relocation with { Type = type, Addend = addend, IsImplicit = false };
             }
 
             section.Contents = contents;

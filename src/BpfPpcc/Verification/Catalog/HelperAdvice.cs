@@ -31,6 +31,7 @@ internal static class HelperAdvice
         return (other, types.Length) switch
         {
             (not null, _) when HelperLists.Of(type)[BpfHelpers.IdOf(other.Split(' ')[0])] is not null => $"use {other} instead",
+            _ when HelperLists.Of(type)[id] is not null => "programs of this type have it only where they are attached in another way, or may sleep",
             (_, > 0) => $"it exists for programs of type {types}",
             _ => "no type of program has it",
         };

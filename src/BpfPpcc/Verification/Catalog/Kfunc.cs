@@ -39,6 +39,9 @@ internal enum KfuncFlags : ushort
 
     /// <summary>Of tracing programs, iterators only: the filter that the kernel registers with the function.</summary>
     ITERATORS_ONLY = 8192,
+
+    /// <summary>Of tracing programs, those of LSM only.</summary>
+    LSM_ONLY = 16384,
 }
 
 /// <summary>Groups of program types for which kernel functions are registered.</summary>
@@ -70,7 +73,7 @@ internal sealed record Kfunc(string Name, KfuncFlags Flags, KfuncHooks Hooks)
     public bool Has(KfuncFlags flag) => (Flags & flag) != 0;
 
     /// <summary>Whether programs of a kind may call it.</summary>
-    public bool IsAllowedIn(in ProgramKind kind) => (Hooks & HookOf(kind.Type)) != 0 && (!Has(KfuncFlags.ITERATORS_ONLY) || kind.IsIterator);
+    public bool IsAllowedIn(in ProgramKind kind) => (Hooks & HookOf(kind.Type)) != 0 && (!Has(KfuncFlags.ITERATORS_ONLY) || kind.IsIterator) && (!Has(KfuncFlags.LSM_ONLY) || kind.Type == BpfProgramType.LSM);
 
     /// <summary>An argument of TRUSTED_ARGS, RCU and iterator functions must not be NULL unless its name says so.</summary>
     public bool WantsTrusted => Has(KfuncFlags.TRUSTED_ARGS | KfuncFlags.RELEASE);

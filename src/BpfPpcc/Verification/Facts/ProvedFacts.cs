@@ -36,7 +36,7 @@ internal static class ProvedFacts
         }
 
         bool isClosed = IsClosed(walk.Image.Module, function);
-        return new ProgramFacts
+        var proved = new ProgramFacts
         {
             IsReachable = isClosed ? reachable.MoveToImmutable() : known.IsReachable,
             DecidedJumps = isClosed ? decided.ToImmutable() : known.DecidedJumps,
@@ -45,6 +45,7 @@ internal static class ProvedFacts
             StackAccesses = isClosed ? stack.ToImmutable() : null,
             StackDepth = isClosed ? walk.Facts.StackDepth[function.Index] : ProgramFacts.LargestStack,
         };
+        return isClosed ? ValueFacts.Add(proved, walk.Image.Module, function) : proved;
     }
 
     /// <summary>

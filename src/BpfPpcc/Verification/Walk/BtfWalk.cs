@@ -25,16 +25,22 @@ internal static class BtfWalk
     public static BtfAccess Find(BtfTypes btf, uint type, long offset, int size)
     {
         BtfType current = btf.SkipModifiers(type);
+        string owner = "";
+        PointerFlags flags = PointerFlags.None;
         for (int depth = 0; depth < MaximumDepth; depth++)
         {
             if (current.Kind == BtfKind.UNION && depth == 0 || !current.IsComposite)
                 return default;
+            if (current.Kind == BtfKind.STRUCT && btf.NameOf(current.Id) is { Length: > 0 } name)
+                owner = name;
+
+            // Which member of a union is meant is not known; a pointer in one with other members may be none.
+            if (current.Kind == BtfKind.UNION && current.Length != 1)
+                flags |= PointerFlags.Untrusted;
             if (offset < 0 || (offset + size > current.SizeOrType && !HasFlexibleEnd(btf, current, offset)))
                 return default;
             if (FindMember(btf, current, offset, size) is not { } member)
                 return new BtfAccess(BtfAccessKind.Invalid);
-            if (current.Kind == BtfKind.UNION)
-                return new BtfAccess(BtfAccessKind.Scalar);
             long rest = offset - member.BitOffset / 8;
             BtfType inner = btf.SkipModifiers(member.Type);
             while (inner.Kind == BtfKind.ARRAY)
@@ -46,19 +52,17 @@ internal static class BtfWalk
                 rest %= (long)element;
             }
 
-            if (inner.Kind == BtfKind.STRUCT)
+            if (inner.Kind is BtfKind.STRUCT or BtfKind.UNION)
             {
-                if (rest == 0 && size == inner.SizeOrType && inner.SizeOrType <= 8 && inner.Length == 0)
+                if (inner.Kind == BtfKind.STRUCT && rest == 0 && size == inner.SizeOrType && inner.SizeOrType <= 8 && inner.Length == 0)
                     return new BtfAccess(BtfAccessKind.Scalar);
                 (current, offset) = (inner, rest);
                 continue;
             }
 
-            if (inner.Kind == BtfKind.UNION)
-                return new BtfAccess(BtfAccessKind.Scalar);
             if (inner.Kind == BtfKind.PTR)
-                return PointerMember(btf, current, member, inner, rest, size);
-            return new BtfAccess(BtfAccessKind.Scalar);
+                return PointerMember(btf, owner, member, inner, rest, size, flags);
+            return new BtfAccess(BtfAccessKind.Scalar, Struct: owner, Member: member.Name);
         }
 
         return default;
@@ -112,12 +116,12 @@ internal static class BtfWalk
         return target.Kind == BtfKind.STRUCT ? (target.Id, flags) : null;
     }
 
-    private static BtfAccess PointerMember(BtfTypes btf, BtfType parent, BtfMember member, BtfType pointer, long rest, int size)
+    private static BtfAccess PointerMember(BtfTypes btf, string owner, BtfMember member, BtfType pointer, long rest, int size, PointerFlags flags)
     {
         if (rest != 0 || size != 8)
             return new BtfAccess(rest + size <= 8 ? BtfAccessKind.Scalar : BtfAccessKind.Invalid);
         return StructPointer(btf, pointer) is { } found
-            ? new BtfAccess(BtfAccessKind.Pointer, found.TypeId, found.Flags, btf.NameOf(parent.Id), member.Name)
+            ? new BtfAccess(BtfAccessKind.Pointer, found.TypeId, found.Flags | flags, owner, member.Name)
             : new BtfAccess(BtfAccessKind.Scalar);
     }
 
@@ -148,8 +152,9 @@ internal static class BtfWalk
                 continue;
             if (length == 0 && btf.SkipModifiers(member.Type).Kind == BtfKind.ARRAY && offset >= start)
                 found = member;
-            if (offset >= start && offset < start + (long)length)
-                return offset + size <= start + (long)length ? member : null;
+            bool isCovered = offset + size <= start + (long)length;
+            if (offset >= start && offset < start + (long)length && (isCovered || type.Kind == BtfKind.STRUCT))
+                return isCovered ? member : null;
         }
 
         return found;

@@ -77,7 +77,7 @@ internal sealed class MapInfo
             Section = section,
             Btf = module.Btf,
             ValueType = type,
-            Fields = SpecialFields.Of(module.Btf, type),
+            Fields = SpecialFields.Of(module.Btf, type, section),
         };
     }
 }

@@ -80,9 +80,14 @@ internal sealed class ModuleWalk
         var facts = new WalkFacts(_image);
         ProgramEnvironment environment = ProgramEnvironment.Of(_module, program, type, _effects, _options);
         int instructions = 0, states = 0;
+        BpfFunction? exceptionCallback = null;
         SortedSet<int> functions = CallReach.From(_image, program.Index);
         WalkError? error = FindMalformed(functions) ?? CheckUnreachable(functions) ?? ProgramRequirements.Check(_image, environment, functions);
+        error ??= ExceptionCallbacks.Find(_module, program, out exceptionCallback);
+        environment = environment with { ExceptionCallback = exceptionCallback };
         error ??= Walk(environment, facts, ref instructions, ref states);
+        if (error is null && exceptionCallback is not null)
+            error = Walk(environment with { Function = exceptionCallback }, facts, ref instructions, ref states);
         var verified = new HashSet<int>();
         while (error is null && NextGlobal(facts, verified) is { } function)
             error = Walk(environment with { Function = function }, facts, ref instructions, ref states);

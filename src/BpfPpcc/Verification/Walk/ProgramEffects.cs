@@ -13,6 +13,7 @@ internal sealed class ProgramEffects
         None = 0,
         ChangesPacket = 1,
         Sleeps = 2,
+        Throws = 4,
     }
 
     /// <summary>dynptr_write: moves the packet's data if the dynptr is of a packet, of which a global function knows nothing.</summary>
@@ -42,6 +43,9 @@ internal sealed class ProgramEffects
     /// <summary>Whether a call of the function may sleep.</summary>
     public bool MaySleep(int function) => (_effects[function] & Effects.Sleeps) != 0;
 
+    /// <summary>Whether a call of the function may end the program by bpf_throw.</summary>
+    public bool MayThrow(int function) => (_effects[function] & Effects.Throws) != 0;
+
     private Effects Find(CodeImage image, int function)
     {
         Effects effects = Effects.None;
@@ -51,6 +55,7 @@ internal sealed class ProgramEffects
             {
                 BpfReference.FunctionCall call => _effects[call.Function],
                 BpfReference.FunctionAddress address => _effects[address.Function],
+                BpfReference.ExternCall { Name: "bpf_throw" } => Effects.Throws,
                 BpfReference.ExternCall call => KfuncTable.Find(call.Name)?.Has(KfuncFlags.SLEEPABLE) == true ? Effects.Sleeps : Effects.None,
                 _ => OfHelper(image.Code[slot]),
             };

@@ -29,6 +29,11 @@ internal sealed record ProgramEnvironment
     /// <summary>The contents of read-only sections are those of the file when the program runs.</summary>
     public required bool HasConstantData { get; init; }
 
+    /// <summary>The function that runs after bpf_throw; null where the program just ends.</summary>
+    public BpfFunction? ExceptionCallback { get; init; }
+
+    public bool IsExceptionCallback => ReferenceEquals(Function, ExceptionCallback);
+
     public ProgramKind Kind => new(Type, AttachType, IsSleepable, Program.AttachTarget);
 
     /// <summary>The function is verified for every argument that its BTF prototype allows.</summary>

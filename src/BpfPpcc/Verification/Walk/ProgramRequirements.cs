@@ -11,6 +11,12 @@ internal static class ProgramRequirements
     /// <summary>What is wrong, or null.</summary>
     public static WalkError? Check(CodeImage image, ProgramEnvironment environment, SortedSet<int> functions)
     {
+        if (environment.IsSleepable && environment.Type != BpfProgramType.UNSPEC && !ProgramRules.MayBeSleepable(environment.Kind))
+        {
+            return new WalkError(
+                DiagnosticId.AttachTarget, $"programs of type {environment.TypeName} that are attached there must not sleep", "name the section without .s", -1);
+        }
+
         if (environment is { Type: BpfProgramType.STRUCT_OPS, IsSleepable: true, Target: { } target } && !ProgramRules.IsSleepableOperation(target.Struct, target.Name))
         {
             return new WalkError(
@@ -37,6 +43,12 @@ internal static class ProgramRequirements
         foreach (SpecialField field in map.Fields.All)
         {
             MapField mapField = FieldOf(field.Kind);
+            if (!MapRules.MayHold(map.Type, mapField))
+            {
+                return new WalkError(
+                    DiagnosticId.MapHelperMismatch, $"values of maps of type {map.Type}, as {map.Name} is, cannot hold special fields of this kind (locks, timers, kptrs, lists)", null, slot);
+            }
+
             if (!MapRules.MayUse(kind, mapField))
             {
                 return new WalkError(

@@ -255,12 +255,17 @@ internal sealed partial class ProgramWalk
         if (bounds.UMax >= MaximumOffset)
         {
             return Fail(
-                DiagnosticId.SizeArgument, $"argument {register} of {arguments.Name} is a size without an upper bound: it is {DescribeRange(bounds)}",
+                DiagnosticId.SizeArgument,
+                bounds.IsConstant
+                    ? $"argument {register} of {arguments.Name} is a size of {bounds.UMax}, more than any memory has"
+                    : $"argument {register} of {arguments.Name} is a size without an upper bound: it is {DescribeRange(bounds)}",
                 "check the size before the call: if (size > sizeof(buffer)) return 0;", size);
         }
 
+        _sizeArgument = size;
         if (!CheckHelperMemory(register - 1, Registers[register - 1], (long)bounds.UMax, access, allowsZero, arguments, isRaw))
             return false;
+        _sizeArgument = null;
         MarkPrecise(size);
         return true;
     }

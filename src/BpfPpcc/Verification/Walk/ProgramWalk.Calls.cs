@@ -32,6 +32,8 @@ internal sealed partial class ProgramWalk
     private bool CallFunction(int function)
     {
         BpfFunction callee = _module.Functions[function];
+        if (ReferenceEquals(callee, _environment.ExceptionCallback))
+            return Fail(DiagnosticId.Callback, $"the exception callback {callee.Name} is called directly", "call another function that both use");
         if (IsGlobal(callee))
             return CallGlobal(callee);
         if (_state.FrameCount >= MaximumFrames)
@@ -76,6 +78,8 @@ internal sealed partial class ProgramWalk
         if (_state.Lock is not null)
             return Fail(DiagnosticId.LockMisuse, $"the global function {callee.Name} is called while a spin lock is held", "make the function static");
         if (_environment.Effects.MaySleep(callee.Index) && !CheckMaySleep($"the global function {callee.Name}"))
+            return false;
+        if (_environment.Effects.MayThrow(callee.Index) && !CheckMayThrow($"the global function {callee.Name}"))
             return false;
         if (!CheckGlobalArguments(callee))
             return false;

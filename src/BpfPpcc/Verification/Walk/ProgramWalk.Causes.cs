@@ -99,7 +99,7 @@ internal sealed partial class ProgramWalk
         if (node.Loss == PointerLoss.PacketMoved)
             return $"{CalleeAt(node.Slot)} may move the packet's data: pointers from before mean nothing any more";
         if (node.Loss == PointerLoss.Released)
-            return $"{CalleeAt(node.Slot)} gave it back";
+            return instruction.IsCall ? $"{CalleeAt(node.Slot)} gave back what it points to" : "what it points to is gone from here on";
         if (instruction.IsCall)
             return $"{CalleeAt(node.Slot)} returned the value: {range}";
         switch (instruction.Class)

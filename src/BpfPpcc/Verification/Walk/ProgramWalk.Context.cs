@@ -1,4 +1,5 @@
 using BpfPpcc.Bpf;
+using BpfPpcc.Btf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Verification.Catalog;
 using BpfPpcc.Verification.Domain;
@@ -113,11 +114,16 @@ internal sealed partial class ProgramWalk
             Kind = argument.Kind == TypedArgumentKind.Object ? RegisterKind.BtfObject : RegisterKind.Buffer,
             Flags = flags,
             Btf = argument.Kind == TypedArgumentKind.Object ? _module.TargetBtf : null,
-            TypeId = argument.TypeId,
+            TypeId = target.Struct == CongestionControl ? AsTcpSocket(argument.TypeId) : argument.TypeId,
             Id = (flags & PointerFlags.MaybeNull) != 0 ? NewId() : 0,
         };
         return true;
     }
+
+    /// <summary>The sockets that congestion control gets are TCP's, though its operations are declared for any.</summary>
+    private uint AsTcpSocket(uint type) => _module.TargetBtf is { } btf && btf.NameOf(type) == "sock" && btf.Find("tcp_sock", BtfKind.STRUCT) is var found and not 0
+        ? found
+        : type;
 
     private ReturnRange ResultRange() => ProgramRules.ReturnRangeOf(ProgramKind, _environment.Target?.ReturnsVoid ?? false);
 
@@ -125,7 +131,7 @@ internal sealed partial class ProgramWalk
     {
         if (_state.Frame.Role == FrameRole.AsyncCallback)
             return CheckResultRange(Registers[0], 0, 0, "the callback");
-        if (_environment.IsGlobalFunction)
+        if (_environment.IsGlobalFunction && !_environment.IsExceptionCallback)
         {
             return CheckReadable(0) && (Registers[0].IsScalar || Fail(
                 DiagnosticId.ReturnValue, $"the global function {_environment.Function.Name} returns a pointer ({Describe(Registers[0])})", "return a number, or make the function static"));

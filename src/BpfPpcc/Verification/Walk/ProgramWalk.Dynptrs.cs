@@ -122,5 +122,5 @@ internal sealed partial class ProgramWalk
     }
 
     private void ForgetSlices(int dynptr) => _state.Rewrite((dynptr, _slot), static (register, argument) =>
-        register.Kind == RegisterKind.Memory && register.DynptrId == argument.dynptr ? RegisterState.UnknownScalar(argument._slot) : register);
+        register.Kind == RegisterKind.Memory && register.DynptrId == argument.dynptr ? RegisterState.FormerPointer(argument._slot, PointerLoss.Released) : register);
 }

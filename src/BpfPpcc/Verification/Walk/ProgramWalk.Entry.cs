@@ -37,6 +37,8 @@ internal sealed partial class ProgramWalk
 
         if (GlobalFunctions.ParametersOf(_module, _environment.Function, _environment.Type, out string error) is not { } parameters)
             return Fail(DiagnosticId.GlobalFunction, error, "make the function static, or use numbers, the context and pointers to types of a known size");
+        if (_environment.IsExceptionCallback && parameters is not [{ Kind: GlobalParameterKind.Scalar }])
+            return Fail(DiagnosticId.Callback, $"the exception callback {_environment.Function.Name} must take one number", "int callback(u64 cookie)");
         for (int i = 0; i < parameters.Length; i++)
             Registers[i + 1] = EntryValue(parameters[i]);
         return true;
@@ -137,7 +139,7 @@ internal sealed partial class ProgramWalk
                     || Fail(DiagnosticId.GlobalFunction, $"argument {register} of {arguments.Name} must be an address in an arena, but is {Describe(value)}", null);
             case GlobalParameterKind.Context:
                 return value is { Kind: RegisterKind.Context, Offset: 0 }
-                    || Fail(DiagnosticId.GlobalFunction, $"argument {register} of {arguments.Name} must be the context, but is {Describe(value)}", null);
+                    || Fail(DiagnosticId.GlobalFunction, $"argument {register} of {arguments.Name} must be the context as the program got it, but is {Describe(value)}{(value.Kind == RegisterKind.Context ? " with an offset" : "")}", null);
             case GlobalParameterKind.Memory:
                 return CheckGlobalMemory(register, value, parameter, arguments);
             case GlobalParameterKind.Dynptr:

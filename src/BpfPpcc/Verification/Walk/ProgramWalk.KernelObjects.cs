@@ -21,6 +21,15 @@ internal sealed partial class ProgramWalk
         "task_struct.cpus_ptr", "task_struct.cgroups", "task_struct.real_parent", "task_struct.group_leader", "cgroup.kn", "css_set.dfl_cgrp",
     ];
 
+    private const string CongestionControl = "tcp_congestion_ops";
+
+    /// <summary>What congestion control may set of its socket (Linux: bpf_tcp_ca_btf_struct_access).</summary>
+    private static readonly HashSet<string> CongestionFields =
+    [
+        "sock.sk_pacing_rate", "sock.sk_pacing_status", "inet_connection_sock.icsk_ca_priv", "inet_connection_sock.pending", "tcp_sock.snd_cwnd",
+        "tcp_sock.snd_cwnd_cnt", "tcp_sock.snd_cwnd_stamp", "tcp_sock.snd_ssthresh", "tcp_sock.ecn_flags", "tcp_sock.app_limited",
+    ];
+
     private static readonly HashSet<string> RcuOrNullMembers = ["mm_struct.exe_file", "sk_buff.sk", "request_sock.sk"];
 
     private bool AccessBtfObject(
@@ -74,12 +83,19 @@ internal sealed partial class ProgramWalk
         DiagnosticId.TypesMissing, $"{PointerName(register)} points to an object of the kernel, whose types are not known here",
         "give the types of the target kernel: --btf vmlinux.btf (on the target: /sys/kernel/btf/vmlinux)");
 
-    /// <summary>Writes that the kernel's struct_ops allow: congestion control may set these fields of its socket.</summary>
+    /// <summary>Fields of the kernel's objects that some programs may write; Linux's btf_struct_access functions.</summary>
     private bool MayWriteKernelField(RegisterState address, long offset, int size)
     {
-        if (_environment.Type != BpfProgramType.STRUCT_OPS || address.Btf is not { } btf)
+        if (address.Btf is not { } btf)
             return false;
-        return btf.NameOf(address.TypeId) == "bpf_dummy_ops_state" && offset == 0 && size == 4;
+        BtfAccess access = BtfWalk.Find(btf, address.TypeId, offset, size);
+        return access.Kind == BtfAccessKind.Scalar && (_environment.Type, btf.NameOf(address.TypeId)) switch
+        {
+            (BpfProgramType.STRUCT_OPS, "bpf_dummy_ops_state") => access.Member == "val",
+            (BpfProgramType.STRUCT_OPS, "tcp_sock") => _environment.Target?.Struct == CongestionControl && CongestionFields.Contains($"{access.Struct}.{access.Member}"),
+            (BpfProgramType.XDP or BpfProgramType.SCHED_CLS or BpfProgramType.SCHED_ACT, "nf_conn") => access.Member == "mark",
+            _ => false,
+        };
     }
 
     private RegisterState LoadedPointer(RegisterState parent, BtfTypes btf, BtfAccess access)
@@ -92,7 +108,7 @@ internal sealed partial class ProgramWalk
         else if (isTrusted || parent.Has(PointerFlags.Rcu))
             flags = TrustOfMember(parent, field, flags);
         else
-            flags &= ~(PointerFlags.Trusted | PointerFlags.Rcu | PointerFlags.Untrusted);
+            flags &= ~(PointerFlags.Trusted | PointerFlags.Rcu);
         return new RegisterState
         {
             Kind = RegisterKind.BtfObject,
@@ -115,7 +131,7 @@ internal sealed partial class ProgramWalk
             return flags | PointerFlags.Rcu;
         if ((flags & PointerFlags.Rcu) != 0 || RcuOrNullMembers.Contains(field))
             return (flags | PointerFlags.Rcu | PointerFlags.MaybeNull) & ~PointerFlags.Untrusted;
-        return flags & (PointerFlags.PerCpu | PointerFlags.User);
+        return flags & (PointerFlags.PerCpu | PointerFlags.User | PointerFlags.Untrusted);
     }
 
     /// <summary>Programs that do not sleep run inside of an RCU read section as a whole.</summary>

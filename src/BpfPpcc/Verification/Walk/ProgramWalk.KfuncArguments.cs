@@ -147,7 +147,7 @@ internal sealed partial class ProgramWalk
     }
 
     private static bool IsCompatibleCpumask(BtfTypes btf, RegisterState value, string name) =>
-        name == "cpumask" && btf.NameOf(value.TypeId) is "bpf_cpumask" or "cpumask";
+        name == "cpumask" && btf.NameOf(value.TypeId) == "bpf_cpumask";
 
     private bool CheckKfuncMemory(
         ImmutableArray<BtfParameter> parameters, int index, BtfType pointer, BtfType target, KfuncParameter role, RegisterState value,

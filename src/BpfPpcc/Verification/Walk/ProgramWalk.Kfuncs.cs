@@ -98,10 +98,10 @@ internal sealed partial class ProgramWalk
         switch (kfunc.Name)
         {
             case "bpf_throw":
-                if (!CheckNothingHeld("bpf_throw", isOutermost: true))
+                if (!CheckMayThrow("bpf_throw"))
                     return false;
                 _pathEnds = true;
-                return !ResultRange().IsRestricted || CheckResultRange(Registers[1], ResultRange().Min, ResultRange().Max, "bpf_throw");
+                return _environment.ExceptionCallback is not null || !ResultRange().IsRestricted || CheckResultRange(Registers[1], ResultRange().Min, ResultRange().Max, "bpf_throw");
             case "bpf_rbtree_add_impl":
                 return PushTreeCallback(arguments);
             case "bpf_wq_set_callback_impl":
@@ -111,6 +111,14 @@ internal sealed partial class ProgramWalk
             default:
                 return true;
         }
+    }
+
+    /// <summary>An exception ends the program: nothing may be held, and no function of the kernel may wait for a callback to return.</summary>
+    private bool CheckMayThrow(string callee)
+    {
+        if (CallbackFrame() != 0 || _state.FrameAt(0).Role != FrameRole.Plain || _environment.IsExceptionCallback)
+            return Fail(DiagnosticId.Callback, $"{callee} throws an exception out of a callback", "let the callback return a number that says what happened");
+        return CheckNothingHeld(callee, isOutermost: true);
     }
 
     private bool SetKfuncResult(BtfTypes btf, BtfType prototype, CallArguments arguments)

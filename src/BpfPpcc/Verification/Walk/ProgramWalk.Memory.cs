@@ -30,7 +30,6 @@ internal sealed partial class ProgramWalk
                 Kind = RegisterKind.MapValue,
                 Map = _image.Sections[data.Section],
                 Offset = (int)data.Offset,
-                Id = _image.Sections[data.Section].Fields.SpinLockOffset >= 0 ? NewId() : 0,
             },
             BpfReference.FunctionAddress function => new RegisterState { Kind = RegisterKind.Function, Size = function.Function },
             BpfReference.ExternAddress external => ExternAddress(external),
@@ -211,12 +210,21 @@ internal sealed partial class ProgramWalk
     private bool FailRegion(int register, RegisterState address, long offset, long size, long length, string what)
     {
         long beyond = Math.Min((long)Math.Min(address.Bounds.UMax, MaximumOffset) + offset + size - length, MaximumOffset);
-        string excess = beyond <= 0 ? "" : $": {(address.Bounds.IsConstant ? "" : "up to ")}{Bytes(beyond)} too far";
+        bool isSizeOpen = _sizeArgument is { IsConstantScalar: false };
+        string upTo = isSizeOpen ? "up to " : "";
+        string excess = beyond <= 0 ? "" : $": {(address.Bounds.IsConstant ? upTo : "up to ")}{Bytes(beyond)} too far";
         return Fail(
             OutOfBoundsId(address),
-            $"{AccessName(register)} covers {Bytes(size)} at offset {DescribeOffset(address, offset)} of {what}, which has {Bytes(length)}{excess}",
-            HelpIndex(address, offset, size, length), address);
+            $"{AccessName(register)} covers {upTo}{Bytes(size)} at offset {DescribeOffset(address, offset)} of {what}, which has {Bytes(length)}{excess}",
+            isSizeOpen ? HelpSize(length - offset) : HelpIndex(address, offset, size, length), isSizeOpen ? _sizeArgument! : address);
     }
+
+    /// <summary>The size argument whose memory is being checked, for messages.</summary>
+    private RegisterState? _sizeArgument;
+
+    private static string HelpSize(long available) => available > 0
+        ? string.Create(CultureInfo.InvariantCulture, $"check the size before the call: if (size > {available}) return 0;")
+        : "check the size before the call";
 
     /// <summary>What to check so that an access of <paramref name="size"/> bytes stays inside.</summary>
     private string HelpIndex(RegisterState address, long offset, long size, long length)
@@ -248,9 +256,9 @@ internal sealed partial class ProgramWalk
                 DiagnosticId.NotAPointer, $"{name} pointed into the packet, but a call may have moved the packet's data since",
                 "read data and data_end from the context again after the call, and check the length again", value),
             PointerLoss.Released => Fail(
-                DiagnosticId.NotAPointer, $"{name} points to what was given back before", "use it before it is given back", value),
+                DiagnosticId.NotAPointer, $"{name} points to something that is not the program's any more", "use it before it is given back", value),
             PointerLoss.None => Fail(
-                DiagnosticId.NotAPointer, $"{name} holds a number ({DescribeRange(value.Bounds)}), not a pointer that the program may use",
+                DiagnosticId.NotAPointer, $"{name} is a number here{(value.Bounds.IsUnknown ? "" : $" ({DescribeRange(value.Bounds)})")}, not a pointer that the program may use",
                 "a pointer that went through a 32-bit integer or through memory that is not the stack becomes a number; memory of the kernel is read by bpf_probe_read_kernel", value),
         };
     }
@@ -340,6 +348,13 @@ internal sealed partial class ProgramWalk
 
         if (address.Range >= 0 && IsInside(offset, size, address.Range, allowsZero))
             return true;
+        if (offset < 0)
+        {
+            return Fail(
+                DiagnosticId.PacketOutOfBounds, $"{AccessName(register)} may lie {Bytes(-offset)} before the start of what is known to be in the packet",
+                "access the packet at and behind the pointer that was checked", address);
+        }
+
         string needed = address.Id == 0 ? $"the first {Bytes(offset + size)} of it" : $"{Bytes(offset + size)} behind the part of the offset that varies";
         string known = address.Range > 0
             ? $"this path has checked that {Bytes(address.Range)} are there"

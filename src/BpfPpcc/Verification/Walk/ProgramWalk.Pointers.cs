@@ -99,20 +99,21 @@ internal sealed partial class ProgramWalk
         ref readonly ScalarBounds bounds = ref added.Bounds;
         if (offset is >= (int)MaximumOffset or <= -(int)MaximumOffset)
             return FailOffset($"the offset {offset} into {Describe(pointer)} is out of any bounds", added);
-        if (bounds.SMin == long.MinValue)
-        {
-            string subject = SourceExpression.IndexOf(Expression()) is { } name ? $"the index '{name}' has no bound: the offset that it makes into" : "an offset without a bound is added to";
-            return Fail(
-                DiagnosticId.OffsetUnbounded, $"{subject} {DescribePointee(pointer)} is {DescribeRange(bounds)}",
-                KnowsLowHalfOnly(bounds)
-                    ? $"the check was made on a copy of 32 bits: compare the 64-bit variable itself, or make '{IndexName()}' 32 bits wide"
-                    : $"check the very variable that is used as the index, before it is used: if ({IndexName()} >= N) return 0; (for a signed one {IndexName()} < 0 as well)",
-                added);
-        }
+        return (bounds.SMin is > -MaximumOffset and < MaximumOffset) || FailUnbounded(added, pointer);
+    }
 
-        if (bounds.SMin is >= MaximumOffset or <= -MaximumOffset)
-            return FailOffset($"adding {bounds.SMin} to {Describe(pointer)} leads out of any bounds", added);
-        return true;
+    private bool FailUnbounded(RegisterState added, RegisterState pointer)
+    {
+        ref readonly ScalarBounds bounds = ref added.Bounds;
+        string message = SourceExpression.IndexOf(Expression()) is { } name
+            ? $"the index '{name}' has no bound: the offset that it makes into {DescribePointee(pointer)} is {DescribeRange(bounds)}"
+            : $"the offset that is added to {DescribePointee(pointer)} has no bound: it is {DescribeRange(bounds)}";
+        return Fail(
+            DiagnosticId.OffsetUnbounded, message,
+            KnowsLowHalfOnly(bounds)
+                ? $"the check was made on a copy of 32 bits: compare the 64-bit variable itself, or make '{IndexName()}' 32 bits wide"
+                : $"check the very variable that is used as the index, before it is used: if ({IndexName()} >= N) return 0; (for a signed one {IndexName()} < 0 as well)",
+            added);
     }
 
     private static string DescribePointee(RegisterState pointer) => pointer switch

@@ -86,8 +86,8 @@ internal sealed partial class ProgramWalk
 
         if (!isOutermost)
             return true;
-        if (_state.Lock is not null)
-            return FailOnPath(DiagnosticId.LockMisuse, $"{where} comes while a spin lock is held", "call bpf_spin_unlock on every path");
+        if (_state.Lock is { } spinLock)
+            return FailOnPath(DiagnosticId.LockMisuse, $"{where} comes while a spin lock is held", "call bpf_spin_unlock on every path", new WalkNote(spinLock.Slot, "it is taken here"));
         if (_state.RcuDepth > 0)
             return FailOnPath(DiagnosticId.CriticalSection, $"{where} comes inside of an RCU read section", "call bpf_rcu_read_unlock on every path");
         if (_state.PreemptDepth > 0)

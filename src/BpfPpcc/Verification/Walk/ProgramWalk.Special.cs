@@ -33,7 +33,7 @@ internal sealed partial class ProgramWalk
 
     /// <summary>Borrowed pointers into lists and trees end with the lock.</summary>
     private void ForgetNonOwning() => _state.Rewrite(_slot, static (register, slot) =>
-        register.Has(PointerFlags.NonOwning) ? RegisterState.UnknownScalar(slot) : register);
+        register.Has(PointerFlags.NonOwning) ? RegisterState.FormerPointer(slot, PointerLoss.Released) : register);
 
     private bool CheckTimer(int register, RegisterState value, CallArguments arguments)
     {

@@ -40,10 +40,17 @@ internal sealed partial class ProgramWalk
             ? Fail(
                 DiagnosticId.StackOutOfBounds, $"the local variables of the function take {Bytes(-low)} of stack or more; {StackBytes} are the limit",
                 "make local variables smaller, or move large ones into a map (BPF_MAP_TYPE_PERCPU_ARRAY with one element)", address)
-            : Fail(
-                DiagnosticId.StackOutOfBounds,
-                $"an access of {Bytes(size)} at offset {DescribeOffset(address, offset)} from the frame pointer leaves the local variables of the function, which end at 0",
-                $"check the index against the size of the array: if ({IndexName()} >= N) return 0;", address);
+            : size <= 0 ? Fail(DiagnosticId.StackOutOfBounds, $"{AccessName(1)} gets memory of size {size}, which it must not", "check before the call that the size is not 0", _sizeArgument ?? address)
+            : FailAboveFrame(address, offset, size);
+    }
+
+    private bool FailAboveFrame(RegisterState address, long offset, long size)
+    {
+        bool isSizeOpen = _sizeArgument is { IsConstantScalar: false };
+        return Fail(
+            DiagnosticId.StackOutOfBounds,
+            $"an access of {(isSizeOpen ? "up to " : "")}{Bytes(size)} at offset {DescribeOffset(address, offset)} from the frame pointer reaches beyond the function's local variables, which end at offset 0",
+            isSizeOpen ? HelpSize(-offset) : $"check the index against the size of the array: if ({IndexName()} >= N) return 0;", isSizeOpen ? _sizeArgument! : address);
     }
 
     private void NoteStackDepth(int frame, long low)
@@ -174,7 +181,6 @@ internal sealed partial class ProgramWalk
         DiagnosticId.StackAccess, $"the stack at offset {offset} from the frame pointer holds a dynptr or an iterator, which only its own functions may access",
         null);
 
-    /// <summary>Spilled scalars in the range give up what is known of them.</summary>
     private bool ReadVariableStack(RegisterState address, long offset, int size, FrameState frame, out RegisterState? loaded)
     {
         long start = address.Bounds.SMin + offset, end = address.Bounds.SMax + offset + size;
@@ -189,11 +195,11 @@ internal sealed partial class ProgramWalk
     }
 
     /// <summary>
-    /// Whether an access that may touch any byte of the range is possible: not with dynptrs or iterators in it. Spilled scalars in the range
-    /// become bytes of which nothing is known.
+    /// Whether an access that may touch any byte of the range is possible: not with dynptrs or iterators in it.
     /// </summary>
     /// <param name="forgets">
-    /// The same for zeros: they may be overwritten, or (arguments of helpers) it keeps fewer states apart not to know them.
+    /// What is in the range becomes bytes of which nothing is known: they may be overwritten, or (arguments of helpers) it keeps fewer states
+    /// apart not to know them.
     /// </param>
     private bool PrepareRegion(FrameState frame, long start, long end, bool isRead, bool forgets)
     {
@@ -213,7 +219,8 @@ internal sealed partial class ProgramWalk
                         frame[index] = slot with { Bytes = StackSlot.With(slot.Bytes, part, StackByte.Misc) };
                     continue;
                 case StackByte.Spill:
-                    frame[index] = Unspill(slot, forgets ? part : -1);
+                    if (forgets)
+                        frame[index] = Unspill(slot, part);
                     continue;
                 case StackByte.Dynptr or StackByte.Iterator or StackByte.IrqFlag:
                     return FailSpecialSlot(at);

@@ -52,7 +52,7 @@ internal sealed class ScalarNode
     public static ScalarNode Constant(long value, int slot) => new(ScalarBounds.Constant((ulong)value), slot);
 
     /// <summary>The same value with a mark of its own; marking it marks this as well.</summary>
-    public ScalarNode Wrap() => new(_bounds, Slot, this);
+    public ScalarNode Wrap() => new(_bounds, Slot, this) { Loss = Loss };
 
     /// <summary>
     /// Marks the value and all that it came from. What is marked already stops the search, so that all calls together cost no more than

@@ -16,7 +16,7 @@ internal static class SourceExpression
         int at = column - 1;
         if (at < 0 || at >= line.Length)
             return null;
-        if (IsWord(line[at]))
+        if (IsWord(line[at]) && !IsKeyword(line, at))
             return Between(line, StartOfChain(line, StartOfWord(line, at)), EndOfChain(line, at));
         if (line[at] == '*' && at + 1 < line.Length && IsWord(line[at + 1]))
             return Between(line, at, EndOfChain(line, at + 1));
@@ -54,6 +54,16 @@ internal static class SourceExpression
             return null;
         string text = line[start..end];
         return text.Length <= MaximumLength ? text : null;
+    }
+
+    /// <summary>Whether the word here names nothing: a keyword that can start a statement, or a number.</summary>
+    private static bool IsKeyword(string line, int at)
+    {
+        int start = StartOfWord(line, at), end = at;
+        while (end < line.Length && IsWord(line[end]))
+            end++;
+        return char.IsAsciiDigit(line[start])
+            || line[start..end] is "asm" or "__asm__" or "if" or "while" or "for" or "do" or "switch" or "return" or "sizeof" or "case" or "goto";
     }
 
     private static bool IsWord(char c) => char.IsAsciiLetterOrDigit(c) || c == '_';

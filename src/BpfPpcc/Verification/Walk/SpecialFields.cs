@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using BpfPpcc.Btf;
+using BpfPpcc.Loading;
 
 namespace BpfPpcc.Verification.Walk;
 
@@ -61,6 +62,31 @@ internal sealed class SpecialFields
         return fields.Count == 0 ? None : new SpecialFields([.. fields]);
     }
 
+    /// <summary>
+    /// The fields of the variables of a data section. Compilers write their offsets into the symbol table only, and leave them 0 in BTF.
+    /// </summary>
+    public static SpecialFields Of(BtfTypes? btf, uint type, BpfDataSection section)
+    {
+        if (btf is null || type == 0)
+            return None;
+        var fields = new List<SpecialField>();
+        foreach (BtfSectionVariable member in btf.VariablesOf(btf[type]))
+        {
+            BtfType variable = btf[member.Type];
+            if (variable.Kind != BtfKind.VAR)
+                continue;
+            string name = btf.NameOf(variable.Id);
+            long offset = section.Variables.FirstOrDefault(candidate => candidate.Name == name)?.Offset ?? member.Offset;
+            int before = fields.Count;
+            Collect(btf, variable.SizeOrType, (int)offset, fields, 0, isInArray: false);
+            if (fields.Count == before + 1 && fields[before].Kind is SpecialFieldKind.ListHead or SpecialFieldKind.TreeRoot)
+                fields[before] = WithContents(btf, variable.Id, static component => component == -1, fields[before]);
+        }
+
+        fields.Sort(static (a, b) => a.Offset.CompareTo(b.Offset));
+        return fields.Count == 0 ? None : new SpecialFields([.. fields]);
+    }
+
     public SpecialField? Find(SpecialFieldKind kind)
     {
         foreach (SpecialField field in All)
@@ -102,14 +128,6 @@ internal sealed class SpecialFields
         BtfType type = btf.SkipModifiers(id);
         switch (type.Kind)
         {
-            case BtfKind.DATASEC:
-                foreach (BtfSectionVariable variable in btf.VariablesOf(type))
-                {
-                    if (btf[variable.Type].Kind == BtfKind.VAR)
-                        Collect(btf, btf[variable.Type].SizeOrType, (int)variable.Offset, fields, depth + 1, isInArray);
-                }
-
-                break;
             case BtfKind.STRUCT:
                 if (KindOf(btf.NameOf(type.Id)) is { } kind)
                 {
@@ -139,7 +157,7 @@ internal sealed class SpecialFields
                 break;
             case BtfKind.VOID or BtfKind.INT or BtfKind.UNION or BtfKind.ENUM or BtfKind.FWD or BtfKind.TYPEDEF or BtfKind.VOLATILE
                 or BtfKind.CONST or BtfKind.RESTRICT or BtfKind.FUNC or BtfKind.FUNC_PROTO or BtfKind.VAR or BtfKind.FLOAT
-                or BtfKind.DECL_TAG or BtfKind.TYPE_TAG or BtfKind.ENUM64:
+                or BtfKind.DECL_TAG or BtfKind.TYPE_TAG or BtfKind.ENUM64 or BtfKind.DATASEC:
                 break;
         }
     }
@@ -151,21 +169,19 @@ internal sealed class SpecialFields
         Collect(btf, member.Type, offset, fields, depth + 1, isInArray);
         if (fields.Count != before + 1 || fields[before].Kind is not (SpecialFieldKind.ListHead or SpecialFieldKind.TreeRoot))
             return;
-        fields[before] = WithContents(btf, parent, member, fields[before]);
+        ImmutableArray<BtfMember> members = btf.MembersOf(parent);
+        fields[before] = WithContents(
+            btf, parent.Id, component => component >= 0 && component < members.Length && members[component] == member, fields[before]);
     }
 
-    /// <summary>What a list or tree contains is said by a tag on its member: "contains:STRUCT:MEMBER".</summary>
-    private static SpecialField WithContents(BtfTypes btf, BtfType parent, BtfMember member, SpecialField field)
+    /// <summary>What a list or tree contains is said by a tag on its member or variable: "contains:STRUCT:MEMBER".</summary>
+    private static SpecialField WithContents(BtfTypes btf, uint tagged, Func<int, bool> isTagged, SpecialField field)
     {
         const string Prefix = "contains:";
-        ImmutableArray<BtfMember> members = btf.MembersOf(parent);
         for (uint id = 1; id < btf.Count; id++)
         {
             BtfType tag = btf[id];
-            if (tag.Kind != BtfKind.DECL_TAG || tag.SizeOrType != parent.Id)
-                continue;
-            int component = btf.ComponentOf(tag);
-            if (component < 0 || component >= members.Length || members[component] != member)
+            if (tag.Kind != BtfKind.DECL_TAG || tag.SizeOrType != tagged || !isTagged(btf.ComponentOf(tag)))
                 continue;
             string[] parts = btf.NameOf(id).Split(':');
             if (!btf.NameOf(id).StartsWith(Prefix, StringComparison.Ordinal) || parts.Length != 3)

@@ -23,7 +23,7 @@ public sealed class ProvedFactsTests
     {
         ulong seed = ulong.Parse(Environment.GetEnvironmentVariable("BPFPPCC_SEED") ?? "3000000", CultureInfo.InvariantCulture);
         int count = int.Parse(Environment.GetEnvironmentVariable("BPFPPCC_FACTS_COUNT") ?? "1000", CultureInfo.InvariantCulture);
-        int accesses = 0, jumps = 0, dead = 0;
+        int accesses = 0, jumps = 0, dead = 0, values = 0;
         for (ulong i = 0; i < (ulong)count; i++)
         {
             StressProgram program = StressGenerator.Generate(seed + i);
@@ -38,11 +38,12 @@ public sealed class ProvedFactsTests
                 Assert.True(check.Fault is null, $"{program.Name}: {check.Fault}\n{Disagreements.Show(program)}");
                 accesses += check.Accesses;
                 jumps += check.Jumps;
+                values += check.Values;
             }
         }
 
-        Console.WriteLine($"{dead} decided jumps, {jumps} of them executed, {accesses} accesses of the stack");
-        Assert.True(accesses > count && jumps > 0 && dead > 0, $"too little to see: {accesses} accesses, {jumps} decided jumps");
+        Console.WriteLine($"{dead} decided jumps, {jumps} of them executed, {accesses} accesses of the stack, {values} values");
+        Assert.True(accesses > count && jumps > 0 && dead > 0 && values > count, $"too little to see: {accesses} accesses, {jumps} decided jumps");
     }
 
     /// <summary>Follows one run.</summary>
@@ -56,6 +57,8 @@ public sealed class ProvedFactsTests
         public int Accesses { get; private set; }
 
         public int Jumps { get; private set; }
+
+        public int Values { get; private set; }
 
         public void Step(StressMachine machine, int slot)
         {
@@ -71,6 +74,7 @@ public sealed class ProvedFactsTests
             if (!facts.IsReachable[local])
                 Fault ??= $"slot {slot} runs, which is never reached";
             CheckAccess(machine, stacks, function.Instructions[local], slot);
+            CheckValues(machine, slot);
             _previous = slot;
         }
 
@@ -83,6 +87,30 @@ public sealed class ProvedFactsTests
             BpfInstruction jump = function.Instructions[local];
             if (to != from + 1 + (isTaken ? jump.JumpOffset : 0))
                 Fault ??= $"the jump at {from} goes to {to}";
+        }
+
+        /// <summary>What the last instruction left, and what the next one divides by.</summary>
+        private void CheckValues(StressMachine machine, int slot)
+        {
+            (BpfFunction function, int local) = Locate(slot);
+            BpfInstruction next = function.Instructions[local];
+            if (verified.Facts[function.Index].PlainDivisors.Contains(local) && machine.Interpreter!.RegisterOrNull(next.Src) is { } divisor)
+            {
+                Values++;
+                ulong value = next.Class == BpfClass.ALU ? (uint)divisor : divisor;
+                bool isMinusOne = next.Offset == 1 && value == (next.Class == BpfClass.ALU ? uint.MaxValue : ulong.MaxValue);
+                if (value == 0 || isMinusOne)
+                    Fault ??= $"slot {slot} divides by {(long)value}";
+            }
+
+            if (_previous < 0)
+                return;
+            (BpfFunction before, int last) = Locate(_previous);
+            if (!verified.Facts[before.Index].ZeroBits.TryGetValue(last, out ulong zeros))
+                return;
+            Values++;
+            if (machine.Interpreter!.RegisterOrNull(before.Instructions[last].Dst) is { } result && (result & zeros) != 0)
+                Fault ??= $"slot {_previous} gives 0x{result:x}, with bits that are zero: 0x{zeros:x}";
         }
 
         private void CheckAccess(StressMachine machine, MemoryRegion[] stacks, BpfInstruction instruction, int slot)

@@ -20,24 +20,17 @@ public sealed class AcceptedProgramTests
     {
         var faults = new List<string>();
         int accepted = 0;
-        int runs = 0;
         foreach (StressProgram program in Programs())
         {
-            if (ContextLoads(program) is not { } contextLoads)
+            if (ContextLoads(program) is null)
                 continue;
             accepted++;
-            for (int run = 0; run < RunsPerProgram; run++)
-            {
-                StressOutcome outcome = new StressMachine(program, contextLoads, (ulong)run * 1_000 + 1, isFresh: false).Run();
-                runs += outcome.Unmodelled is null ? 1 : 0;
-                // may_goto lets go on for seconds.
-                if (outcome.Fault is { } fault && !(fault.EndsWith("runs too long", StringComparison.Ordinal) && HasMayGoto(program)))
-                    faults.Add($"{program.Name}: {fault}\n{Disagreements.Show(program)}");
-            }
+            if (FindFault(program, RunsPerProgram) is { } fault)
+                faults.Add($"{program.Name}: {fault}\n{Disagreements.Show(program)}");
         }
 
-        Console.WriteLine($"{accepted} programs accepted, {runs} runs");
-        Assert.True(runs > accepted, "too few runs");
+        Console.WriteLine($"{accepted} programs accepted");
+        Assert.True(accepted > 100, "too few programs");
         Assert.True(faults.Count == 0, string.Join("\n", faults.Take(5)));
     }
 
@@ -129,6 +122,21 @@ public sealed class AcceptedProgramTests
         Console.WriteLine($"{compared} programs compared");
         Assert.True(compared > 100, "too few programs");
         Assert.True(differences.Count == 0, string.Join("\n", differences.Take(5)));
+    }
+
+    /// <summary>What a run of an accepted program did that no safe program does, or null. A budget for may_goto is taken as long enough.</summary>
+    internal static string? FindFault(StressProgram program, int runs)
+    {
+        if (ContextLoads(program) is not { } contextLoads)
+            return null;
+        for (int run = 0; run < runs; run++)
+        {
+            StressOutcome outcome = new StressMachine(program, contextLoads, (ulong)run * 1_000 + 1, isFresh: false).Run();
+            if (outcome.Fault is { } fault && !(fault.EndsWith("runs too long", StringComparison.Ordinal) && HasMayGoto(program)))
+                return fault;
+        }
+
+        return null;
     }
 
     private static bool IsOutOfBudget(ProgramReport report) => report.Code == $"BPF{(int)DiagnosticId.VerifierBudgetExceeded:0000}";

@@ -10,6 +10,7 @@ namespace BpfPpcc.Tests.Verification.Fuzz;
 internal sealed class Disagreements(string folder)
 {
     private const int ExamplesPerClass = 4;
+    private const int RunsOfDisputed = 100;
 
     private readonly SortedDictionary<string, (int Count, List<string> Examples)> _classes = new(StringComparer.Ordinal);
     private int _programs;
@@ -18,6 +19,9 @@ internal sealed class Disagreements(string folder)
     public int FalseAccepts { get; private set; }
 
     public int FalseRejects { get; private set; }
+
+    /// <summary>Accepted, refused by the kernel, and a run of it does what no safe program does.</summary>
+    public int Unsafe { get; private set; }
 
     /// <summary>Accepted because more is known of the results of arithmetic than in the kernel.</summary>
     public int KnowsMore { get; private set; }
@@ -31,15 +35,18 @@ internal sealed class Disagreements(string folder)
         _accepted += kernel.IsAccepted ? 1 : 0;
         if (kernel.IsAccepted == report.IsAccepted)
             return;
-        if (!kernel.IsAccepted && !weak().IsAccepted)
+        string? fault = kernel.IsAccepted ? null : AcceptedProgramTests.FindFault(program, RunsOfDisputed);
+        if (fault is null && !kernel.IsAccepted && !weak().IsAccepted)
         {
             KnowsMore++;
             return;
         }
 
+        Unsafe += fault is null ? 0 : 1;
         FalseRejects += kernel.IsAccepted ? 1 : 0;
         FalseAccepts += kernel.IsAccepted ? 0 : 1;
-        string name = kernel.IsAccepted ? $"WE REJECT: {report.Code} {General(report.Text)}" : $"WE ACCEPT: {General(kernel.Reason)}";
+        string name = kernel.IsAccepted ? $"WE REJECT: {report.Code} {General(report.Text)}"
+            : $"WE ACCEPT{(fault is null ? "" : $", AND IT IS UNSAFE ({General(fault)})")}: {General(kernel.Reason)}";
         if (!_classes.TryGetValue(name, out (int Count, List<string> Examples) entry))
             entry = (0, []);
         if (entry.Count < ExamplesPerClass)
@@ -54,7 +61,7 @@ internal sealed class Disagreements(string folder)
     public string Table()
     {
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"programs {_programs}, the kernel accepts {_accepted} ({100.0 * _accepted / Math.Max(1, _programs):F1} %), of which we reject {FalseRejects} ({100.0 * FalseRejects / Math.Max(1, _accepted):F2} %); of its rejects we accept {FalseAccepts}, and {KnowsMore} where we know more of arithmetic");
+        text.AppendLine(CultureInfo.InvariantCulture, $"programs {_programs}, the kernel accepts {_accepted} ({100.0 * _accepted / Math.Max(1, _programs):F1} %), of which we reject {FalseRejects} ({100.0 * FalseRejects / Math.Max(1, _accepted):F2} %); of its rejects we accept {FalseAccepts} ({Unsafe} unsafe), and {KnowsMore} where we know more of arithmetic");
         foreach ((string name, (int count, List<string> examples)) in _classes.OrderByDescending(static entry => entry.Value.Count))
             text.AppendLine(CultureInfo.InvariantCulture, $"{count,6}  {name}  [{string.Join(' ', examples)}]");
         return text.ToString();

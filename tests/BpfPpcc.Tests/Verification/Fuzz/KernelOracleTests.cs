@@ -28,7 +28,8 @@ public sealed class KernelOracleTests
         string table = disagreements.Table();
         File.WriteAllText(Path.Combine(folder, "table.txt"), table);
         Console.WriteLine(table);
-        Assert.Equal(0, disagreements.FalseAccepts);
+        Assert.True(disagreements.Unsafe == 0, table);
+        Assert.True(disagreements.FalseAccepts * 500 <= programs.Length - disagreements.Accepted, table);
         Assert.True(disagreements.FalseRejects * 100 <= disagreements.Accepted, table);
         Assert.True(disagreements.Accepted * 3 >= programs.Length, "too few programs are accepted");
     }

@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 using BpfPpcc.Bpf;
+using BpfPpcc.Tests.Differential;
+using BpfPpcc.Tests.Execution;
 using BpfPpcc.Tests.Runtime;
 using Xunit;
 
@@ -13,7 +15,7 @@ namespace BpfPpcc.Tests.Verification.Fuzz;
 /// </summary>
 public sealed class KernelResultTests(RuntimeBuild build) : IClassFixture<RuntimeBuild>
 {
-    private const int Repetitions = 16;
+    private const int Repetitions = 8;
     private const int BatchSize = 400;
 
     private sealed record ExpectedRun(StressProgram Program, uint Result, byte[] Output);
@@ -50,16 +52,24 @@ public sealed class KernelResultTests(RuntimeBuild build) : IClassFixture<Runtim
         Assert.True(differences.Count == 0, summary + "\n" + string.Join('\n', differences.Take(10)));
     }
 
-    /// <summary>What the program gives whatever addresses, unwritten memory and guessed results are; null if it depends on them.</summary>
+    /// <summary>What the program gives whatever addresses and unwritten memory are; null if it depends on them, or calls what only the kernel can answer.</summary>
     private static StressOutcome? Interpret(StressProgram program)
     {
         if (AcceptedProgramTests.ContextLoads(program) is not { } contextLoads)
             return null;
+        // Test runs of this type show a packet that ends where it begins (net/bpf/test_run.c computes no end).
+        if (program.Type == BpfProgramType.CGROUP_SKB && !contextLoads.IsEmpty)
+            return null;
         StressOutcome? first = null;
         for (int i = 0; i < Repetitions; i++)
         {
-            StressOutcome outcome = new StressMachine(program, contextLoads, (ulong)i * 7_919 + 3, isFresh: true).Run();
-            if (outcome.Unmodelled is not null || outcome.Fault is not null)
+            bool isLongShift = false;
+            var machine = new StressMachine(program, contextLoads, (ulong)i * 7_919 + 3, isFresh: true)
+            {
+                BeforeStep = (machine, slot) => isLongShift |= IsLongShift(program.Slots[slot], machine.Interpreter!),
+            };
+            StressOutcome outcome = machine.Run();
+            if (outcome.Unmodelled is not null || outcome.Fault is not null || machine.Helpers.HasGuessed || isLongShift)
                 return null;
             first ??= outcome;
             if ((uint)outcome.Result != (uint)first.Result || !outcome.Packet.AsSpan().SequenceEqual(first.Packet))
@@ -68,6 +78,14 @@ public sealed class KernelResultTests(RuntimeBuild build) : IClassFixture<Runtim
 
         return first;
     }
+
+    /// <summary>A shift by a register that holds more than the width, which the kernel's compiler for this processor does not reduce.</summary>
+    private static bool IsLongShift(Slot slot, ReferenceInterpreter interpreter) => slot.Opcode switch
+    {
+        0x6f or 0x7f or 0xcf => interpreter.RegisterOrNull(slot.Src) >= 64,
+        0x6c or 0x7c or 0xcc => (uint?)interpreter.RegisterOrNull(slot.Src) >= 32,
+        _ => false,
+    };
 
     /// <summary>The packet as a test run gives it back: with zeros for the link-layer header that the program did not see.</summary>
     private static byte[] Output(StressProgram program, byte[] packet) => program.Type switch
@@ -100,15 +118,17 @@ public sealed class KernelResultTests(RuntimeBuild build) : IClassFixture<Runtim
     private static string Host(ImmutableArray<StressProgram> programs)
     {
         var text = new StringBuilder("""
+            #define _DEFAULT_SOURCE
             #include <stdio.h>
             #include <string.h>
+            #include <sys/mman.h>
             #include <sys/wait.h>
             #include <unistd.h>
             #include "bpfppcc.h"
 
             extern struct bpfppcc_module bpfppcc_module_stress;
             enum { HEADROOM = 256, SPACE = 4096 };
-            static unsigned char frame[SPACE];
+            static unsigned char *frame;    /* as high as the kernel's: programs may compare addresses with numbers */
 
             static void run(const char *name, uint64_t (*program)(void *), int is_xdp, const unsigned char *packet, unsigned length)
             {
@@ -151,7 +171,7 @@ public sealed class KernelResultTests(RuntimeBuild build) : IClassFixture<Runtim
             text.Append(CultureInfo.InvariantCulture, $"static const unsigned char packet_{program.Name}[] = {{ {string.Join(", ", program.PacketOfRun().Append((byte)0))} }};\n");
         }
 
-        text.Append("\nint main(void)\n{\n    if (bpfppcc_open(&bpfppcc_module_stress))\n        return 1;\n");
+        text.Append("\nint main(void)\n{\n    frame = mmap((void *)0x200000000000, SPACE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n    if (frame == MAP_FAILED || bpfppcc_open(&bpfppcc_module_stress))\n        return 1;\n");
         foreach (StressProgram program in programs)
             text.Append(CultureInfo.InvariantCulture, $"    run(\"{program.Name}\", {program.Name}, {(program.Type == BpfProgramType.XDP ? 1 : 0)}, packet_{program.Name}, sizeof packet_{program.Name} - 1);\n");
         return text.Append("    return 0;\n}\n").ToString();

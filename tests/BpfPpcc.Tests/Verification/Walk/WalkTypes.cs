@@ -44,6 +44,10 @@ internal static class WalkTypes
         btf.Function("g_pair", btf.Prototype(integer, ("p", btf.Pointer(pair))), Global);
         btf.Function("g_dynptr", btf.Prototype(integer, ("p", btf.Pointer(dynptr))), Global);
         btf.DeclTag("arg:nonnull", btf.Function("g_nonnull", btf.Prototype(integer, ("p", btf.Pointer(pair))), Global), 0);
+        uint thrower = btf.Function("thrower", btf.Prototype(integer, ("ctx", btf.Pointer(context))), Global);
+        btf.DeclTag("exception_callback:g_number", thrower, -1);
+        uint wrongThrower = btf.Function("wrong_thrower", btf.Prototype(integer, ("ctx", btf.Pointer(context))), Global);
+        btf.DeclTag("exception_callback:g_pair", wrongThrower, -1);
         return (btf.Parse(), structs);
     }
 
