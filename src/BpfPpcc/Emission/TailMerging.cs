@@ -156,16 +156,16 @@ internal sealed class TailMerging
         for (int i = 0; i < ends.Count; i++)
         {
             CodeSegment kept = ends[i];
-            int left = 0;
-            for (int j = i + 1; j < ends.Count; j++)
+            int compared = Math.Min(ends.Count, i + 1 + MostComparisons);
+            int left = i + 1;
+            for (int j = i + 1; j < compared; j++)
             {
-                if (j - i > MostComparisons || !TryMerge(ref kept, ends[j]))
-                    ends[i + 1 + left++] = ends[j];
-                else
-                    hasMerged = true;
+                if (!TryMerge(ref kept, ends[j]))
+                    ends[left++] = ends[j];
             }
 
-            ends.RemoveRange(i + 1 + left, ends.Count - i - 1 - left);
+            hasMerged |= left < compared;
+            ends.RemoveRange(left, compared - left);
         }
 
         return hasMerged;

@@ -18,7 +18,10 @@ namespace BpfPpcc.Optimization;
 public static class JumpThreading
 {
     /// <summary>A way that leads past a block may lead to another such block.</summary>
-    private const int MostRounds = 4;
+    private const int MostRounds = 3;
+
+    /// <summary>Phis that are led past in one round, times blocks: what repairing them takes in memory.</summary>
+    private const int MostRepairs = 2_000_000;
 
     public static void Run(IrFunction function, IrModule module)
     {
@@ -77,7 +80,7 @@ public static class JumpThreading
             bool hasChanged = false;
             foreach (IrBlock block in dominators.ReversePostorder)
             {
-                if (!IsCandidate(block))
+                if (!IsCandidate(block) || (long)_phis.Count * function.BlockCount > MostRepairs)
                     continue;
                 for (int i = block.Predecessors.Count - 1; i >= 0; i--)
                     hasChanged |= TryLeadPast(block, i);

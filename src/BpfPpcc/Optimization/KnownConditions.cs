@@ -12,7 +12,7 @@ namespace BpfPpcc.Optimization;
 internal sealed class KnownConditions
 {
     /// <summary>Dominators that are looked at: most of what is known comes from near by.</summary>
-    private const int MostSteps = 24;
+    private const int MostSteps = 8;
 
     private readonly DominatorTree _dominators;
 

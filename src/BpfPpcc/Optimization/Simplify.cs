@@ -105,7 +105,7 @@ public static class Simplify
                 operand = context.Constant(0);
             }
 
-            if (operand.Opcode == IrOpcode.Constant && bits < 64)
+            if (operand.Opcode == IrOpcode.Constant && bits < 64 && ConstantFolding.Canonical(operand.Immediate, bits) != operand.Immediate)
                 operand = context.Constant(ConstantFolding.Canonical(operand.Immediate, bits));
             if (operand == user.Operands[i])
                 continue;

@@ -38,6 +38,7 @@ public static class RegisterAllocator
         int[] slots = SpillSlots.Assign(liveness, collected.NeedsSlot, groups, out int slotCount);
         AllocationEdit[] edits = ParallelMoves.Sequence(liveness, collected.Moves, slots, ref slotCount);
         edits = EditSimplifier.Simplify(liveness, collected.OperandGprs, collected.Deleted, edits);
+        edits = SpillStores.DropDead(function, edits, slotCount);
         slotCount = SpillSlots.Compact(edits, slotCount);
         return new Allocation
         {
