@@ -48,7 +48,8 @@ internal sealed class ValueFacts
         return analysis.Collect();
     }
 
-    private static ulong[] Constants(BpfFunction function)
+    /// <summary>What the function compares with.</summary>
+    public static ulong[] Constants(BpfFunction function)
     {
         var constants = new HashSet<ulong>();
         foreach (BpfInstruction instruction in function.Instructions)

@@ -106,7 +106,21 @@ internal sealed class ModuleWalk
         walk.Run();
         instructions += walk.Instructions;
         states += walk.States;
-        return walk.Error;
+        return walk.Error is { Id: DiagnosticId.VerifierBudgetExceeded } && IsProvedByInduction(environment, facts, ref instructions, ref states)
+            ? null
+            : walk.Error;
+    }
+
+    /// <summary>A loop with more rounds than can be walked may still be proved. What the first walk found of the code stays true.</summary>
+    private bool IsProvedByInduction(ProgramEnvironment environment, WalkFacts facts, ref int instructions, ref int states)
+    {
+        var walk = new ProgramWalk(_image, environment, _options, facts, _log);
+        if (_options.DisablesPruning || !walk.TryProveLoopsByInduction())
+            return false;
+        walk.Run();
+        instructions += walk.Instructions;
+        states += walk.States;
+        return walk.Error is null;
     }
 
     private BpfFunction? NextGlobal(WalkFacts facts, HashSet<int> verified)

@@ -15,7 +15,8 @@ internal sealed partial class ProgramWalk
     private PruneResult VisitPrunePoint()
     {
         DropDeadValues();
-        bool isForced = _image.IsForcedCheckpoint[_slot];
+        bool isCounted = GeneraliseRound();
+        bool isForced = isCounted || _image.IsForcedCheckpoint[_slot];
         bool adds = isForced || (_jumps - _jumpsAtCheckpoint >= 2 && _instructions - _instructionsAtCheckpoint >= 8);
         List<ExploredState> known = _explored[_slot] ??= [];
         if (_options.DisablesPruning && !isForced)
@@ -23,7 +24,7 @@ internal sealed partial class ProgramWalk
         for (int i = known.Count - 1; i >= 0; i--)
         {
             ExploredState old = known[i];
-            Comparison comparison = Compare(old, isForced, ref adds);
+            Comparison comparison = Compare(old, isForced, isCounted, ref adds);
             if (comparison == Comparison.Failed)
                 return PruneResult.Failed;
             if (comparison == Comparison.Hit)
@@ -67,7 +68,7 @@ internal sealed partial class ProgramWalk
         Failed,
     }
 
-    private Comparison Compare(ExploredState old, bool isForced, ref bool adds)
+    private Comparison Compare(ExploredState old, bool isForced, bool isCounted, ref bool adds)
     {
         if (old.State.Branches == 0)
             return CompareWithClosed(old.State);
@@ -86,6 +87,9 @@ internal sealed partial class ProgramWalk
                 return HitInLoop(old.State);
             return MissInLoop(isForced, ref adds);
         }
+
+        if (isCounted)
+            return _compare.Covers(old.State, _state, Exactness.RangeWithin) ? HitInLoop(old.State) : MissInLoop(isForced, ref adds);
 
         if (_image.CallsBack(_slot))
         {

@@ -12,6 +12,9 @@ public sealed class WalkProgramTests
 
     public static TheoryData<string> Names() => [.. Programs.Keys];
 
+    /// <summary>Without those whose proof is that later rounds of a loop are covered.</summary>
+    public static TheoryData<string> NamesOfWalked() => [.. Programs.Where(static program => program.Value.File != "induction").Select(static program => program.Key)];
+
     [Theory]
     [MemberData(nameof(Names))]
     public void Verdict_is_the_expected_one(string name)
@@ -25,7 +28,7 @@ public sealed class WalkProgramTests
 
     /// <summary>Pruning ends paths that an older state covers, and so must not change the verdict.</summary>
     [Theory]
-    [MemberData(nameof(Names))]
+    [MemberData(nameof(NamesOfWalked))]
     public void Verdict_is_the_same_without_pruning(string name)
     {
         WalkProgram program = Programs[name];
