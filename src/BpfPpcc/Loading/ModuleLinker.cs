@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
-using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using BpfPpcc.Bpf;
+using BpfPpcc.Collections;
 using BpfPpcc.Diagnostics;
 
 namespace BpfPpcc.Loading;
@@ -171,7 +170,7 @@ public sealed class ModuleLinker
     private static ImmutableArray<byte> HashOf(IReadOnlyList<BpfModule> modules)
     {
         byte[] hashes = [.. modules.SelectMany(static module => module.Sha256)];
-        return ImmutableCollectionsMarshal.AsImmutableArray(SHA256.HashData(hashes));
+        return Sha256.HashData(hashes);
     }
 
     private static string BaseNameOf(string path) => path[(path.LastIndexOfAny(['/', '\\']) + 1)..];

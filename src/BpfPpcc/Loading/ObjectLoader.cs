@@ -1,6 +1,4 @@
 using System.Collections.Immutable;
-using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using System.Text;
 using BpfPpcc.Btf;
 using BpfPpcc.Collections;
@@ -130,7 +128,7 @@ public sealed class ObjectLoader
         return new BpfModule
         {
             SourceName = _context.FileName,
-            Sha256 = ImmutableCollectionsMarshal.AsImmutableArray(SHA256.HashData(_bytes.Span)),
+            Sha256 = Collections.Sha256.HashData(_bytes.Span),
             IsBigEndian = _context.File.IsBigEndian,
             Licence = Licence(),
             KernelVersion = KernelVersion(),
