@@ -39,16 +39,10 @@ public static class Sha256
         for (int at = 0; at < whole; at += BlockBytes)
             AddBlock(hash, message.Slice(at, BlockBytes));
 
-        // The message ends with a one bit and, at the end of a block, its length in bits (5.1.1).
-        ReadOnlySpan<byte> rest = message[whole..];
         Span<byte> padded = stackalloc byte[2 * BlockBytes];
-        padded.Clear();
-        rest.CopyTo(padded);
-        padded[rest.Length] = 0x80;
-        int end = rest.Length + 9 <= BlockBytes ? BlockBytes : 2 * BlockBytes;
-        BinaryPrimitives.WriteUInt64BigEndian(padded[(end - 8)..], 8UL * (ulong)message.Length);
-        for (int at = 0; at < end; at += BlockBytes)
-            AddBlock(hash, padded.Slice(at, BlockBytes));
+        ReadOnlySpan<byte> last = padded[..Sha1.Padding.Fill(padded, message[whole..], message.Length)];
+        for (int at = 0; at < last.Length; at += BlockBytes)
+            AddBlock(hash, last.Slice(at, BlockBytes));
 
         byte[] digest = new byte[32];
         for (int i = 0; i < hash.Length; i++)

@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
 using BpfPpcc.Bpf;
+using BpfPpcc.Collections;
 using BpfPpcc.Loading;
 
 namespace BpfPpcc.ObjectWriting;
@@ -72,9 +72,7 @@ internal sealed class ProgramTag
             }
         }
 
-#pragma warning disable CA5350 // Linux chose the hash; nothing is protected by it.
-        return SHA1.HashData(bytes)[..Size];
-#pragma warning restore CA5350
+        return Sha1.HashData(bytes)[..Size];
     }
 
     private static bool HoldsMapAddress(BpfFunction function, int slot) =>

@@ -1,0 +1,75 @@
+using System.Buffers.Binary;
+using System.Numerics;
+
+namespace BpfPpcc.Collections;
+
+/// <summary>SHA-1 (FIPS 180-4), of which the tags of BPF programs are made. For the reason see <see cref="Sha256"/>.</summary>
+public static class Sha1
+{
+    private const int BlockBytes = 64;
+    private const int Rounds = 80;
+
+    /// <summary>The 20 bytes of the digest.</summary>
+    public static byte[] HashData(ReadOnlySpan<byte> message)
+    {
+        Span<uint> hash = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0];
+        int whole = message.Length / BlockBytes * BlockBytes;
+        for (int at = 0; at < whole; at += BlockBytes)
+            AddBlock(hash, message.Slice(at, BlockBytes));
+        Span<byte> padded = stackalloc byte[2 * BlockBytes];
+        ReadOnlySpan<byte> last = padded[..Padding.Fill(padded, message[whole..], message.Length)];
+        for (int at = 0; at < last.Length; at += BlockBytes)
+            AddBlock(hash, last.Slice(at, BlockBytes));
+
+        byte[] digest = new byte[20];
+        for (int i = 0; i < hash.Length; i++)
+            BinaryPrimitives.WriteUInt32BigEndian(digest.AsSpan(4 * i), hash[i]);
+        return digest;
+    }
+
+    /// <summary>6.1.2; the letters are those of the standard.</summary>
+    private static void AddBlock(Span<uint> hash, ReadOnlySpan<byte> block)
+    {
+        Span<uint> schedule = stackalloc uint[Rounds];
+        for (int t = 0; t < 16; t++)
+            schedule[t] = BinaryPrimitives.ReadUInt32BigEndian(block[(4 * t)..]);
+        for (int t = 16; t < Rounds; t++)
+            schedule[t] = BitOperations.RotateLeft(schedule[t - 3] ^ schedule[t - 8] ^ schedule[t - 14] ^ schedule[t - 16], 1);
+
+        (uint a, uint b, uint c, uint d, uint e) = (hash[0], hash[1], hash[2], hash[3], hash[4]);
+        for (int t = 0; t < Rounds; t++)
+        {
+            (uint f, uint k) = (t / 20) switch
+            {
+                0 => (b & c ^ ~b & d, 0x5a827999u),
+                1 => (b ^ c ^ d, 0x6ed9eba1u),
+                2 => (b & c ^ b & d ^ c & d, 0x8f1bbcdcu),
+                _ => (b ^ c ^ d, 0xca62c1d6u),
+            };
+            uint next = BitOperations.RotateLeft(a, 5) + f + e + k + schedule[t];
+            (e, d, c, b, a) = (d, c, BitOperations.RotateLeft(b, 30), a, next);
+        }
+
+        ReadOnlySpan<uint> working = [a, b, c, d, e];
+        for (int i = 0; i < hash.Length; i++)
+            hash[i] += working[i];
+    }
+
+    /// <summary>The end of a message (FIPS 180-4, 5.1.1), which SHA-256 shares.</summary>
+    internal static class Padding
+    {
+        /// <summary>Writes what is left of the message, a one bit, and its length in bits at the end of a block; returns the bytes used.</summary>
+        /// <param name="padded">Two blocks.</param>
+        /// <param name="rest">Less than a block.</param>
+        /// <param name="length">Bytes of the whole message.</param>
+        public static int Fill(Span<byte> padded, ReadOnlySpan<byte> rest, int length)
+        {
+            padded.Clear();
+            rest.CopyTo(padded);
+            padded[rest.Length] = 0x80;
+            int end = rest.Length + 9 <= BlockBytes ? BlockBytes : 2 * BlockBytes;
+            BinaryPrimitives.WriteUInt64BigEndian(padded[(end - 8)..], 8UL * (ulong)length);
+            return end;
+        }
+    }
+}
