@@ -82,9 +82,22 @@ public sealed class MapBaseTests
         Assert.Equal(1, Count(selected, static instruction => instruction.Pseudo == MachinePseudo.LoadAddress));
     }
 
-    private static IrFunction BlocksWithCalls(int count, Func<IrBuilder, IrInstruction>? also = null)
+    /// <summary>A tail call takes its block apart: the register is set in the first part, where the call needs it.</summary>
+    [Fact]
+    public void The_register_is_set_before_a_tail_call_of_its_block()
     {
-        IrFunction function = SelectionHarness.NewFunction();
+        MachineFunction selected = Select(BlocksWithCalls(4, static builder =>
+        {
+            builder.TailCall(builder.Constant(0), builder.Leaves.SymbolAddress(SelectionHarness.Jumps, 0), builder.Constant(1));
+            return builder.Leaves.SymbolAddress(SelectionHarness.Counters, 0);
+        }, reachesTailCall: true), s_near);
+        Assert.Equal(1, Count(selected, static instruction => instruction.Pseudo == MachinePseudo.LoadAddress));
+        Assert.Contains(selected.Blocks[0].Instructions, static instruction => instruction.Pseudo == MachinePseudo.LoadAddress);
+    }
+
+    private static IrFunction BlocksWithCalls(int count, Func<IrBuilder, IrInstruction>? also = null, bool reachesTailCall = false)
+    {
+        IrFunction function = SelectionHarness.NewFunction(reachesTailCall: reachesTailCall);
         var builder = new IrBuilder(function);
         IrBlock block = builder.AppendBlock();
         for (int i = 0; i < count; i++)
