@@ -17,7 +17,7 @@ public static class Sha1
         for (int at = 0; at < whole; at += BlockBytes)
             AddBlock(hash, message.Slice(at, BlockBytes));
         Span<byte> padded = stackalloc byte[2 * BlockBytes];
-        ReadOnlySpan<byte> last = padded[..Padding.Fill(padded, message[whole..], message.Length)];
+        ReadOnlySpan<byte> last = padded[..HashPadding.Fill(padded, message[whole..], message.Length)];
         for (int at = 0; at < last.Length; at += BlockBytes)
             AddBlock(hash, last.Slice(at, BlockBytes));
 
@@ -53,23 +53,5 @@ public static class Sha1
         ReadOnlySpan<uint> working = [a, b, c, d, e];
         for (int i = 0; i < hash.Length; i++)
             hash[i] += working[i];
-    }
-
-    /// <summary>The end of a message (FIPS 180-4, 5.1.1), which SHA-256 shares.</summary>
-    internal static class Padding
-    {
-        /// <summary>Writes what is left of the message, a one bit, and its length in bits at the end of a block; returns the bytes used.</summary>
-        /// <param name="padded">Two blocks.</param>
-        /// <param name="rest">Less than a block.</param>
-        /// <param name="length">Bytes of the whole message.</param>
-        public static int Fill(Span<byte> padded, ReadOnlySpan<byte> rest, int length)
-        {
-            padded.Clear();
-            rest.CopyTo(padded);
-            padded[rest.Length] = 0x80;
-            int end = rest.Length + 9 <= BlockBytes ? BlockBytes : 2 * BlockBytes;
-            BinaryPrimitives.WriteUInt64BigEndian(padded[(end - 8)..], 8UL * (ulong)length);
-            return end;
-        }
     }
 }

@@ -40,7 +40,7 @@ public static class Sha256
             AddBlock(hash, message.Slice(at, BlockBytes));
 
         Span<byte> padded = stackalloc byte[2 * BlockBytes];
-        ReadOnlySpan<byte> last = padded[..Sha1.Padding.Fill(padded, message[whole..], message.Length)];
+        ReadOnlySpan<byte> last = padded[..HashPadding.Fill(padded, message[whole..], message.Length)];
         for (int at = 0; at < last.Length; at += BlockBytes)
             AddBlock(hash, last.Slice(at, BlockBytes));
 
