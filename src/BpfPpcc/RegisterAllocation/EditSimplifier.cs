@@ -20,23 +20,27 @@ internal sealed class EditSimplifier
     private readonly HashSet<(int Block, int Instruction)> _deleted;
     private readonly List<AllocationEdit> _kept = [];
     private readonly int[]?[] _behindBlock;
+    private readonly int _locationCount;
 
     /// <summary>By location: a number of the value that it holds, the same for equal values; 0 if that is not known.</summary>
     private int[] _values = [];
 
     private int _lastValue;
 
-    private EditSimplifier(Liveness liveness, Gpr[][][] operandGprs, List<(int Block, int Instruction)> deleted)
+    private EditSimplifier(Liveness liveness, Gpr[][][] operandGprs, List<(int Block, int Instruction)> deleted, int slotCount)
     {
         _liveness = liveness;
         _operandGprs = operandGprs;
         _deleted = [.. deleted];
         _behindBlock = new int[liveness.Function.Blocks.Count][];
+        _locationCount = GprCount + Math.Min(slotCount, SlotLimit);
     }
 
-    public static AllocationEdit[] Simplify(Liveness liveness, Gpr[][][] operandGprs, List<(int Block, int Instruction)> deleted, AllocationEdit[] edits)
+    /// <param name="slotCount">How many spill slots the edits name.</param>
+    public static AllocationEdit[] Simplify(
+        Liveness liveness, Gpr[][][] operandGprs, List<(int Block, int Instruction)> deleted, AllocationEdit[] edits, int slotCount)
     {
-        var simplifier = new EditSimplifier(liveness, operandGprs, deleted);
+        var simplifier = new EditSimplifier(liveness, operandGprs, deleted, slotCount);
         int next = 0;
         foreach (MachineBlock block in liveness.Function.Blocks)
         {
@@ -60,7 +64,7 @@ internal sealed class EditSimplifier
     private int[] ValuesAtStart(MachineBlock block)
     {
         int[]? before = block.Predecessors.Count == 1 ? _behindBlock[block.Predecessors[0]] : null;
-        return before is null ? new int[GprCount + SlotLimit] : (int[])before.Clone();
+        return before is null ? new int[_locationCount] : (int[])before.Clone();
     }
 
     private void Visit(in AllocationEdit edit)
