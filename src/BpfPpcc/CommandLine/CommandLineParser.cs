@@ -60,7 +60,7 @@ public sealed class CommandLineParser
         foreach (Option option in new Option[]
         {
             _output, _cpu, _level, _assembly, _noVerify, _verifyOnly, _report, _budget, _verifyLog, _strict, _contextSize, _helpers, _context,
-            _prefix, _rename, _helperPrefix, _moduleName, _externMap, _btf, _btfBase, _type, _kconfig, _define, _list, _stripBtf, _dump, _dumpFunction, _timePasses, _emitRuntime, _help, _version,
+            _prefix, _rename, _helperPrefix, _moduleName, _externMap, _btf, _btfBase, _type, _kconfig, _define, _list, _stripBtf, _dump, _dumpFunction, _timePasses, _emitRuntime, _version, _help,
         })
             _command.Options.Add(option);
         Passes = passes;
