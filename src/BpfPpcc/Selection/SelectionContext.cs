@@ -336,7 +336,7 @@ internal sealed class SelectionContext(
                     && instruction.Operands[2] == MachineOperand.Immediate(0);
             }
 
-            if (ConditionRules.ChangesCr0(instruction))
+            if (ZeroTest.ChangesCr0(instruction))
                 return false;
         }
 
