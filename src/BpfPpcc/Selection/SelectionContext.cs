@@ -62,6 +62,8 @@ internal sealed class SelectionContext(
     /// <summary>Index of the block that is being filled.</summary>
     public int OpenBlock { get; private set; } = -1;
 
+    public bool IsInLoop => Result.Blocks[OpenBlock].Frequency > 1;
+
     private enum LeafKind : byte
     {
         Immediate,
