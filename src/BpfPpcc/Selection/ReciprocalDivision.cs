@@ -11,22 +11,29 @@ namespace BpfPpcc.Selection;
 /// </summary>
 internal static class ReciprocalDivision
 {
+    /// <summary>
+    /// How many of them a function gets outside of loops. One is some three instructions longer than the division; where there are many, a loop
+    /// was unrolled of which few rounds run.
+    /// </summary>
+    private const int MostOutsideOfLoops = 4;
+
     /// <summary>Selects the quotient or remainder; false if no reciprocal of 32 bits is exact enough.</summary>
     /// <param name="divisor">No power of two.</param>
     public static bool TrySelect(SelectionContext context, IrInstruction value, VirtualRegister result, uint divisor, bool isRemainder)
     {
         int dividendBits = Math.Min(context.Facts.Bits(value.Operands[0]), 32);
-        if (!TryReciprocal(divisor, dividendBits, out uint multiplier, out int shift))
+        bool isAffordable = context.IsInLoop || context.ReciprocalCount < MostOutsideOfLoops;
+        if (!isAffordable || !TryReciprocal(divisor, dividendBits, out uint multiplier, out int shift))
             return false;
+        context.ReciprocalCount += context.IsInLoop ? 0 : 1;
         MachineOperand dividend = context.UseLow(value.Operands[0], 32);
         VirtualRegister high = shift == 0 && !isRemainder ? result : context.NewRegister();
         context.Emit(Mulhwu, Def(high), dividend, context.UseImmediate((int)multiplier));
         VirtualRegister quotient = isRemainder && shift != 0 ? context.NewRegister() : shift != 0 ? result : high;
         if (shift != 0)
             context.Emit(Rlwinm, Def(quotient), Use(high), Immediate(32 - shift), Immediate(shift), Immediate(31));
-        if (!isRemainder)
-            return true;
-        context.Emit(Subf, Def(result), Multiple(context, quotient, divisor), dividend);
+        if (isRemainder)
+            SubtractMultiple(context, result, dividend, quotient, divisor);
         return true;
     }
 
@@ -50,19 +57,20 @@ internal static class ReciprocalDivision
         return false;
     }
 
-    /// <summary>quotient * divisor, by a shift and an addition if those do it.</summary>
-    private static MachineOperand Multiple(SelectionContext context, VirtualRegister quotient, uint divisor)
+    /// <summary>dividend - quotient * divisor. For 2^n + 1 the quotient and its multiple by 2^n go one by one, so that the shift delays nothing.</summary>
+    private static void SubtractMultiple(
+        SelectionContext context, VirtualRegister result, MachineOperand dividend, VirtualRegister quotient, uint divisor)
     {
-        VirtualRegister product = context.NewRegister();
-        if (!uint.IsPow2(divisor - 1))
+        VirtualRegister multiple = context.NewRegister();
+        if (uint.IsPow2(divisor - 1))
         {
-            ArithmeticRules.MultiplyImmediate(context, product, Use(quotient), (int)divisor, 32);
-            return Use(product);
+            VirtualRegister difference = context.Compute(Subf, Use(quotient), dividend);
+            ShiftRules.ShiftLeftImmediate(context, multiple, Use(quotient), (int)uint.TrailingZeroCount(divisor - 1), 32);
+            context.Emit(Subf, Def(result), Use(multiple), Use(difference));
+            return;
         }
 
-        VirtualRegister shifted = context.NewRegister();
-        ShiftRules.ShiftLeftImmediate(context, shifted, Use(quotient), (int)uint.TrailingZeroCount(divisor - 1), 32);
-        context.Emit(Add, Def(product), Use(shifted), Use(quotient));
-        return Use(product);
+        ArithmeticRules.MultiplyImmediate(context, multiple, Use(quotient), (int)divisor, 32);
+        context.Emit(Subf, Def(result), Use(multiple), dividend);
     }
 }
