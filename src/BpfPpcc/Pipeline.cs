@@ -200,6 +200,8 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
         }
 
         TocUse.Propagate(machineFunctions);
+        foreach (MachineFunction function in machineFunctions)
+            Literals.MoveToToc(function);
         List<CompiledFunction> compiled = [];
         foreach (MachineFunction function in machineFunctions)
         {
