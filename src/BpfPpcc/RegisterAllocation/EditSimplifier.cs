@@ -40,8 +40,8 @@ internal sealed class EditSimplifier
         _operandGprs = operandGprs;
         _deleted = [.. deleted];
         _behindBlock = new int[liveness.Function.Blocks.Count][];
-        _locationCount = GprCount + Math.Min(slotCount, SlotLimit);
         _testedBehindBlock = new int[liveness.Function.Blocks.Count];
+        _locationCount = GprCount + Math.Min(slotCount, SlotLimit);
     }
 
     /// <summary>The edits that are left, in order.</summary>
