@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using BpfPpcc.Bpf;
 using BpfPpcc.Diagnostics;
 using BpfPpcc.Loading;
 using BpfPpcc.Verification.Facts;
@@ -36,7 +35,7 @@ public static class Verifier
                 || !DeadCode.CheckCompilable(module, walk, diagnostics))
                 return null;
             module = DeadCode.Neutralise(module, walk);
-            module = ProgramTypes.Apply(module, walk.Verdicts, diagnostics);
+            module = FoundTypes.Apply(module, walk.Verdicts, diagnostics);
         }
 
         ImmutableDictionary<int, int>[]? contextLoads = options.RawContext
@@ -57,7 +56,7 @@ public static class Verifier
         Diagnostic?[] malformed = CheckStructure(module, options, diagnostics, checksMeaning: false, out bool[][] reachable);
         ModuleWalk walk = ModuleWalk.Run(module, options, reachable, malformed);
         if (ReportVerdicts(module, walk, malformed, diagnostics))
-            ProgramTypes.Apply(module, walk.Verdicts, diagnostics);
+            FoundTypes.Apply(module, walk.Verdicts, diagnostics);
         return VerificationReport.Of(module, walk.Image, walk.Verdicts);
     }
 
@@ -152,30 +151,5 @@ public static class Verifier
         }
 
         return facts.MoveToImmutable();
-    }
-}
-
-/// <summary>Gives programs the types that verification found for them.</summary>
-internal static class ProgramTypes
-{
-    /// <summary>The module itself where nothing changes.</summary>
-    public static BpfModule Apply(BpfModule module, ImmutableArray<ProgramVerdict> verdicts, DiagnosticBag diagnostics)
-    {
-        var found = new Dictionary<int, BpfProgramType>();
-        foreach (ProgramVerdict verdict in verdicts)
-        {
-            if (verdict.Type == verdict.Program.ProgramType)
-                continue;
-            found.Add(verdict.Program.Index, verdict.Type);
-            diagnostics.Warning(
-                DiagnosticId.ProgramTypeFound, $"the section {verdict.Program.SectionName} does not say what type of program {verdict.Program.Name} is; it is taken as {verdict.Type}",
-                SlotLocation.Of(module, verdict.Program), "name the section as libbpf does: SEC(\"xdp\"), SEC(\"tc\"), ...");
-        }
-
-        return found.Count == 0 ? module : module with
-        {
-            Functions = [.. module.Functions.Select(function =>
-                found.TryGetValue(function.Index, out BpfProgramType type) ? function with { ProgramType = type } : function)],
-        };
     }
 }
