@@ -45,6 +45,19 @@ public static class OptimizationPipeline
         new("stack-extent", 0, static (function, module) => StackExtent.Update(function, module.Symbols)),
     ];
 
+    /// <summary>Each name once, in the order in which it comes up first.</summary>
+    public static List<string> PassNames()
+    {
+        List<string> names = [];
+        foreach (OptimizationPass pass in Passes)
+        {
+            if (!names.Contains(pass.Name))
+                names.Add(pass.Name);
+        }
+
+        return names;
+    }
+
     /// <summary>
     /// The level at which to optimize a function when the user asks for <paramref name="level"/>. Calls through a register need their
     /// target proved, and whether that works must not depend on an option: functions that have one get all passes.

@@ -10,6 +10,7 @@ internal static class SimplifyComparisons
         if (Rewrite(branch, context) is { } holds)
         {
             IrEdges.MakeJump(branch, branch.Targets[holds ? 0 : 1]);
+            context.HasLostEdges = true;
             context.NoteRewrite();
         }
 

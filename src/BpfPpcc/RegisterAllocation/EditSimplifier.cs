@@ -20,6 +20,7 @@ internal sealed class EditSimplifier
     private readonly HashSet<(int Block, int Instruction)> _deleted;
     private readonly List<AllocationEdit> _kept = [];
     private readonly int[]?[] _behindBlock;
+    private readonly int _locationCount;
 
     /// <summary>By block: the number of the value that is 0 if CR0[EQ] is set behind it, or 0.</summary>
     private readonly int[] _testedBehindBlock;
@@ -33,20 +34,23 @@ internal sealed class EditSimplifier
     private int _lastValue;
     private int _tested;
 
-    private EditSimplifier(Liveness liveness, Gpr[][][] operandGprs, List<(int Block, int Instruction)> deleted)
+    private EditSimplifier(Liveness liveness, Gpr[][][] operandGprs, List<(int Block, int Instruction)> deleted, int slotCount)
     {
         _liveness = liveness;
         _operandGprs = operandGprs;
         _deleted = [.. deleted];
         _behindBlock = new int[liveness.Function.Blocks.Count][];
         _testedBehindBlock = new int[liveness.Function.Blocks.Count];
+        _locationCount = GprCount + Math.Min(slotCount, SlotLimit);
     }
 
     /// <summary>The edits that are left, in order.</summary>
     /// <param name="deleted">Sorted; constants that are in place are added.</param>
-    public static AllocationEdit[] Simplify(Liveness liveness, Gpr[][][] operandGprs, List<(int Block, int Instruction)> deleted, AllocationEdit[] edits)
+    /// <param name="slotCount">How many spill slots the edits name.</param>
+    public static AllocationEdit[] Simplify(
+        Liveness liveness, Gpr[][][] operandGprs, List<(int Block, int Instruction)> deleted, AllocationEdit[] edits, int slotCount)
     {
-        var simplifier = new EditSimplifier(liveness, operandGprs, deleted);
+        var simplifier = new EditSimplifier(liveness, operandGprs, deleted, slotCount);
         int next = 0;
         foreach (MachineBlock block in liveness.Function.Blocks)
         {
@@ -80,7 +84,7 @@ internal sealed class EditSimplifier
     {
         int predecessor = block.Predecessors.Count == 1 ? block.Predecessors[0] : -1;
         if (predecessor < 0 || _behindBlock[predecessor] is not { } before)
-            return new int[GprCount + SlotLimit];
+            return new int[_locationCount];
         var values = (int[])before.Clone();
         int tested = _testedBehindBlock[predecessor];
         MachineBlock from = _liveness.Function.Blocks[predecessor];

@@ -39,7 +39,7 @@ public static class RegisterAllocator
         CollectedMoves collected = MoveCollector.Collect(liveness, new ValueLocations(liveness, bundles), splitter.IsSpilled);
         int[] slots = SpillSlots.Assign(liveness, collected.NeedsSlot, groups, out int slotCount);
         AllocationEdit[] edits = ParallelMoves.Sequence(liveness, collected.Moves, slots, ref slotCount);
-        edits = EditSimplifier.Simplify(liveness, collected.OperandGprs, collected.Deleted, edits);
+        edits = EditSimplifier.Simplify(liveness, collected.OperandGprs, collected.Deleted, edits, slotCount);
         edits = ConstantHoister.Hoist(function, collected.OperandGprs, collected.Deleted, edits);
         edits = SpillStores.DropDead(function, edits, slotCount);
         slotCount = SpillSlots.Compact(edits, slotCount);
