@@ -1,3 +1,4 @@
+using System.Numerics;
 using BpfPpcc.Ir;
 
 namespace BpfPpcc.Optimization;
@@ -72,12 +73,15 @@ public static class GlobalValueNumbering
 
         public int GetHashCode(IrInstruction instruction)
         {
-            var hash = new HashCode();
-            hash.Add(((int)instruction.Opcode << 16) | (instruction.Width << 8) | (int)instruction.Condition);
-            hash.Add(instruction.Immediate);
+            uint hash = ((uint)instruction.Opcode << 16) | ((uint)instruction.Width << 8) | (uint)instruction.Condition;
+            hash = Mix(hash, (uint)instruction.Immediate);
+            hash = Mix(hash, (uint)(instruction.Immediate >> 32));
             foreach (IrInstruction operand in instruction.Operands)
-                hash.Add(operand.Id);
-            return hash.ToHashCode();
+                hash = Mix(hash, (uint)operand.Id);
+            return (int)hash;
         }
+
+        /// <summary>Multiplicative hashing with the golden ratio (Knuth, The Art of Computer Programming, volume 3, 6.4).</summary>
+        private static uint Mix(uint hash, uint value) => (BitOperations.RotateLeft(hash, 5) ^ value) * 0x9e3779b1;
     }
 }

@@ -44,8 +44,8 @@ public static class JumpThreading
         private readonly KnownConditions _conditions = new(function, dominators);
         private readonly bool[] _isLoopHeader = LoopHeaders(function, dominators);
 
-        /// <summary>By instruction: the number of the variable that a phi has become, or -1.</summary>
-        private readonly int[] _variableOf = NewIndex(function.InstructionCount);
+        /// <summary>By instruction: the number of the variable that a phi has become, or -1. Empty until a way leads past one.</summary>
+        private int[] _variableOf = [];
         private readonly List<IrInstruction> _phis = [];
 
         /// <summary>By block that leads past another: the way in that it takes the values of.</summary>
@@ -136,6 +136,8 @@ public static class JumpThreading
             bypass.Predecessors.Add(from);
             entering.Targets[edge] = bypass;
             AddWayIn(target, block, bypass, way);
+            if (_variableOf.Length == 0)
+                _variableOf = NewIndex(function.InstructionCount);
             _bypasses.Add(bypass, RemoveWayIn(block, way));
             return true;
         }

@@ -32,7 +32,7 @@ internal sealed class SimplifyContext(IrFunction function)
 
     public void BeginRound()
     {
-        _uses = UseCounts.Of(function);
+        UseCounts.Count(function, ref _uses);
         Replacements = new IrReplacements(function);
         HasChanged = false;
         HasLostEdges = false;

@@ -8,7 +8,18 @@ internal static class UseCounts
     /// <summary>By the value's number.</summary>
     public static int[] Of(IrFunction function)
     {
-        var uses = new int[function.InstructionCount];
+        int[] uses = [];
+        Count(function, ref uses);
+        return uses;
+    }
+
+    /// <summary>The same into an array that is used again, if it is large enough.</summary>
+    public static void Count(IrFunction function, ref int[] uses)
+    {
+        if (uses.Length < function.InstructionCount)
+            uses = new int[function.InstructionCount];
+        else
+            Array.Clear(uses);
         foreach (IrBlock block in function.Blocks)
         {
             foreach (IrInstruction instruction in block.Instructions)
@@ -17,7 +28,5 @@ internal static class UseCounts
                     uses[operand.Id]++;
             }
         }
-
-        return uses;
     }
 }
