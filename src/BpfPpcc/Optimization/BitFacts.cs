@@ -163,6 +163,8 @@ public static class BitFacts
                 return Above(Math.Max(leftBits, rightBits) + 1, width);
             case IrOpcode.Multiply:
                 return Above(leftBits + rightBits, width);
+            case IrOpcode.MultiplyHighUnsigned:
+                return Above(Math.Max(leftBits + rightBits - width, 0), width);
             case IrOpcode.UnsignedDivide:
                 return Above(leftBits, width);
             case IrOpcode.UnsignedRemainder:

@@ -154,6 +154,8 @@ internal static class SimplifyArithmetic
             return x;
         if (count != c)
             return context.Rewrite(shift, shift.Opcode, width, x, context.Constant(count));
+        if (shift.Opcode == IrOpcode.ShiftRightLogical && count >= 32 && IsProductOfWords(x))
+            return HighHalf(shift, x, count - 32, context);
         if (x.Opcode is not (IrOpcode.ShiftLeft or IrOpcode.ShiftRightLogical) || x.Width != width
             || x.Operands[1].Opcode != IrOpcode.Constant || x.Operands[1].Immediate != count)
         {
@@ -176,6 +178,23 @@ internal static class SimplifyArithmetic
             default:
                 return shift;
         }
+    }
+
+    /// <summary>A 64-bit product of words of which one would have to be extended first.</summary>
+    private static bool IsProductOfWords(IrInstruction value) =>
+        value is { Opcode: IrOpcode.Multiply, Width: 64, Operands: [{ Opcode: IrOpcode.ZeroExtend, Width: 32 }, var other] }
+        && other is { Opcode: IrOpcode.ZeroExtend, Width: 32 } or { Opcode: IrOpcode.Constant, Immediate: >= 0 and <= uint.MaxValue };
+
+    /// <summary>The upper word of a product of words, without their extensions and shifted right by less than 32.</summary>
+    private static IrInstruction HighHalf(IrInstruction shift, IrInstruction product, int count, SimplifyContext context)
+    {
+        IrInstruction other = product.Operands[1].Opcode == IrOpcode.Constant
+            ? context.Constant(ConstantFolding.Canonical(product.Operands[1].Immediate, 32))
+            : product.Operands[1].Operands[0];
+        IrInstruction high = context.Insert(IrOpcode.MultiplyHighUnsigned, 32, product.Operands[0].Operands[0], other);
+        if (count != 0)
+            high = context.Insert(IrOpcode.ShiftRightLogical, 32, high, context.Constant(count));
+        return context.Rewrite(shift, IrOpcode.ZeroExtend, 32, high);
     }
 
     /// <summary>(x op c1) op c2.</summary>
