@@ -111,6 +111,9 @@ internal sealed class UnitPlan(Prng random, Coverage shape)
     public required bool IsChain { get; init; }
 
     public required int PercentCallsByRegister { get; init; }
+
+    /// <summary>Some of its branches go further than a conditional branch of PPC64. Such a unit costs as much as fifty others.</summary>
+    public bool IsHuge { get; init; }
 }
 
 /// <summary>
@@ -119,8 +122,12 @@ internal sealed class UnitPlan(Prng random, Coverage shape)
 /// </summary>
 public static class ProgramGenerator
 {
-    public static TestUnit Generate(ulong seed, Coverage? shape = null)
+    public static TestUnit Generate(ulong seed, Coverage? shape = null) => Generate(seed, shape, out _);
+
+    /// <param name="outcomes">By input: what a run of the unit leaves behind; null where no run was needed.</param>
+    public static TestUnit Generate(ulong seed, Coverage? shape, out TestOutcome[]? outcomes)
     {
+        outcomes = null;
         var random = new Prng(seed * 0x2545_f491_4f6c_dd1d + 1);
         if (seed % 1_500 == 7)
             return ExhaustMayGoto(seed, random);
@@ -129,6 +136,7 @@ public static class ProgramGenerator
             MemoryLength = random.Pick(64, 64, 128, 256),
             IsChain = random.Chance(4),
             PercentCallsByRegister = random.Chance(15) ? 25 : 0,
+            IsHuge = seed % 900 == 11,
         };
         MakeData(unit);
         bool makesTailCalls = unit.ProgramArrayMap >= 0;
@@ -158,7 +166,7 @@ public static class ProgramGenerator
             Entry = functions.Count - 1,
             Inputs = [.. Enumerable.Range(0, random.Between(3, 6)).Select(_ => MakeInput(unit, functions[^1].Place == FunctionPlace.Program))],
         };
-        result = OpenUp(result, unit);
+        result = OpenUp(result, unit, out outcomes);
         CountShape(result, unit.Shape);
         return result;
     }
@@ -166,18 +174,19 @@ public static class ProgramGenerator
     /// <summary>
     /// Where a condition keeps the inputs off a part of the program, it is negated: without that half of all code would never run.
     /// </summary>
-    private static TestUnit OpenUp(TestUnit unit, UnitPlan plan)
+    private static TestUnit OpenUp(TestUnit unit, UnitPlan plan, out TestOutcome[] outcomes)
     {
         int best = -1;
         TestUnit bestUnit = unit;
-        for (int round = 0; round < 7; round++)
+        outcomes = [];
+        for (int round = 0, futile = 0; round < 7 && futile < 3; round++)
         {
             var interpreter = new UnitInterpreter(unit);
-            foreach (TestInput input in unit.Inputs)
-                interpreter.Run(input);
-            int reached = interpreter.Executed.Count(static e => e);
+            TestOutcome[] found = [.. unit.Inputs.Select(input => interpreter.Run(input))];
+            int reached = interpreter.Executed.AsSpan().Count(true);
+            futile++;
             if (reached > best)
-                (best, bestUnit) = (reached, unit);
+                (best, bestUnit, outcomes, futile) = (reached, unit, found, 0);
             if (best > interpreter.Executed.Length * 9 / 10)
                 break;
             unit = Negated(bestUnit, plan, interpreter.Executed);
@@ -284,7 +293,7 @@ public static class ProgramGenerator
             parameters.Add(new Parameter(0));
         if (isGlobal)
             parameters.AddRange([new Parameter(0), new Parameter(0), new Parameter(0)]);
-        int size = makesTailCalls ? random.Weighted([60, 40]) : random.Weighted([20, 120, 70, 4, 1]);
+        int size = unit.IsHuge ? 4 : makesTailCalls ? random.Weighted([60, 40]) : random.Weighted([20, 130, 55, 2]);
         GeneratorStyle style = GeneratorStyle.Random(random);
         if (makesTailCalls)
             style.Weights[10] += 10;

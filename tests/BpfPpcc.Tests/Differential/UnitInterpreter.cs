@@ -13,6 +13,7 @@ public sealed class UnitInterpreter
     private readonly TestUnit _unit;
     private readonly int[] _starts;
     private readonly int _slots;
+    private (uint Slide, InterpretedCode Code)? _linked;
 
     public UnitInterpreter(TestUnit unit)
     {
@@ -46,8 +47,10 @@ public sealed class UnitInterpreter
         MemoryRegion[] elements = [.. _unit.Maps.Select(m => memory.Add("map value", m.Strided()))];
 
         ulong codeAddress = 0xc0de_0000_0000_0000 + (ulong)slide * 0x101_0000;
-        byte[] code = Link(variables, maps, codeAddress);
-        var interpreter = new ReferenceInterpreter(code, memory)
+        // The regions are made in the same order every time, so their addresses depend on nothing but the slide.
+        if (_linked?.Slide != slide)
+            _linked = (slide, new InterpretedCode(Link(variables, maps, codeAddress)));
+        var interpreter = new ReferenceInterpreter(_linked.Value.Code, memory)
         {
             CodeAddress = codeAddress,
             Coverage = coverage,
