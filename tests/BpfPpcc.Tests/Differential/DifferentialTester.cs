@@ -2,8 +2,8 @@ using BpfPpcc.Tests.Execution;
 
 namespace BpfPpcc.Tests.Differential;
 
-/// <summary>Makes machine code of test units: an object with their symbols, or null and the reason.</summary>
-public delegate byte[]? UnitCompiler(IReadOnlyList<TestUnit> units, int optimizationLevel, out string errors);
+/// <summary>Makes machine code of test units: objects with their symbols, or null and the reason.</summary>
+public delegate IReadOnlyList<byte[]>? UnitCompiler(IReadOnlyList<TestUnit> units, int optimizationLevel, out string errors);
 
 /// <summary>A unit whose compiled code does not do what the interpreter says.</summary>
 /// <param name="Input">Index of the unit's input, -1 if the unit does not even compile.</param>
@@ -76,7 +76,7 @@ public sealed class DifferentialTester(UnitCompiler compile)
 
     private IReadOnlyList<UnitRunner.Run>? TryRun(IReadOnlyList<TestUnit> units, int level, out string errors)
     {
-        byte[]? compiled = compile(units, level, out errors);
+        IReadOnlyList<byte[]>? compiled = compile(units, level, out errors);
         if (compiled is null)
             return null;
         try

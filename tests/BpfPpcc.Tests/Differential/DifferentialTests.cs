@@ -18,8 +18,8 @@ public sealed class DifferentialTests
     private const int BatchesOfLongRunPerCount = 4;
     private const int ReportedDifferences = 3;
 
-    private static readonly DifferentialTester Tester = new(static (IReadOnlyList<TestUnit> units, int level, out string errors) =>
-        ObjectCompiler.Compile(BpfObjectWriter.Write(units), level, "units", symbolPrefix: "", out errors));
+    private static readonly VerifyingCompiler Compiler = new();
+    private static readonly DifferentialTester Tester = new(Compiler.Compile);
 
     [Fact]
     public void Compiled_code_does_what_the_interpreter_says()
@@ -57,7 +57,8 @@ public sealed class DifferentialTests
             });
 
         string report = coverage.Report();
-        Console.WriteLine($"programs {done}, seeds from {seed}, levels {string.Join(' ', levels)}, differences {differences.Count}\n{report}");
+        Console.WriteLine($"programs {done}, seeds from {seed}, levels {string.Join(' ', levels)}, differences {differences.Count}\n{report}"
+            + $"{Compiler.Verified} of {Compiler.Compiled} compiled as verified code; refused:\n{string.Join('\n', Compiler.Refusals())}");
         if (differences.Count > 0)
             Assert.Fail(Explain(differences));
         if (count >= 2_000)

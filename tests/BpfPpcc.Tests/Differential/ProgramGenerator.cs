@@ -112,6 +112,9 @@ internal sealed class UnitPlan(Prng random, Coverage shape)
 
     public required int PercentCallsByRegister { get; init; }
 
+    /// <summary>Nothing that every verifier refuses, and no more paths than one walks.</summary>
+    public bool IsVerifiable { get; init; }
+
     /// <summary>Some of its branches go further than a conditional branch of PPC64. Such a unit costs as much as fifty others.</summary>
     public bool IsHuge { get; init; }
 }
@@ -131,12 +134,14 @@ public static class ProgramGenerator
         var random = new Prng(seed * 0x2545_f491_4f6c_dd1d + 1);
         if (seed % 1_500 == 7)
             return ExhaustMayGoto(seed, random);
+        bool isVerifiable = seed % 3 == 0;
         var unit = new UnitPlan(random, shape ?? new Coverage())
         {
-            MemoryLength = random.Pick(64, 64, 128, 256),
+            MemoryLength = isVerifiable ? VerifyingCompiler.ContextSize : random.Pick(64, 64, 128, 256),
             IsChain = random.Chance(4),
-            PercentCallsByRegister = random.Chance(15) ? 25 : 0,
+            PercentCallsByRegister = !isVerifiable && random.Chance(15) ? 25 : 0,
             IsHuge = seed % 900 == 11,
+            IsVerifiable = isVerifiable,
         };
         MakeData(unit);
         bool makesTailCalls = unit.ProgramArrayMap >= 0;
@@ -164,6 +169,7 @@ public static class ProgramGenerator
             Maps = unit.Maps,
             Variables = unit.Variables,
             Entry = functions.Count - 1,
+            IsVerifiable = isVerifiable,
             Inputs = [.. Enumerable.Range(0, random.Between(3, 6)).Select(_ => MakeInput(unit, functions[^1].Place == FunctionPlace.Program))],
         };
         result = OpenUp(result, unit, out outcomes);
@@ -179,7 +185,7 @@ public static class ProgramGenerator
         int best = -1;
         TestUnit bestUnit = unit;
         outcomes = [];
-        for (int round = 0, futile = 0; round < 7 && futile < 3; round++)
+        for (int round = 0, futile = 0; round < 7 && futile < 2; round++)
         {
             var interpreter = new UnitInterpreter(unit);
             TestOutcome[] found = [.. unit.Inputs.Select(input => interpreter.Run(input))];
@@ -213,7 +219,7 @@ public static class ProgramGenerator
             functions.Add(new TestFunction { Name = unit.Functions[f].Name, Place = unit.Functions[f].Place, Slots = slots, References = unit.Functions[f].References });
         }
 
-        return new TestUnit { Name = unit.Name, Functions = functions, Maps = unit.Maps, Variables = unit.Variables, Entry = unit.Entry, Inputs = unit.Inputs };
+        return unit.With(functions);
     }
 
     /// <summary>A loop that only may_goto ends: it takes millions of steps, so there are few.</summary>
@@ -278,8 +284,8 @@ public static class ProgramGenerator
             Parameters = parameters,
             StackSize = unit.IsChain ? random.Pick(0, 8, 32) : random.Pick(0, 0, 8, 16, 32, 64, 96),
             Statements = random.Pick(2, 3, 5, 10),
-            MaxSlots = 400,
-            CostLimit = makesTailCalls ? 800 : 6_000,
+            MaxSlots = 250,
+            CostLimit = makesTailCalls ? 800 : unit.IsVerifiable ? 1_000 : 6_000,
             Style = style with { FillsStack = style.FillsStack && random.Coin() },
         });
     }
@@ -287,7 +293,7 @@ public static class ProgramGenerator
     private static TestFunction MakeProgram(UnitPlan unit, int index, bool makesTailCalls, bool isLast)
     {
         Prng random = unit.Random;
-        bool isGlobal = !makesTailCalls && random.Chance(15);
+        bool isGlobal = !makesTailCalls && !unit.IsVerifiable && random.Chance(15);
         List<Parameter> parameters = [new(unit.MemoryLength, IsContext: true)];
         if (!makesTailCalls)
             parameters.Add(new Parameter(0));
@@ -308,9 +314,9 @@ public static class ProgramGenerator
             Place = isGlobal ? FunctionPlace.Global : FunctionPlace.Program,
             Parameters = parameters,
             StackSize = random.Chance(80) ? Math.Min(stack, room / 32 * 32) : stack,
-            Statements = size switch { 0 => random.Between(1, 6), 1 => random.Between(4, 14), 2 => random.Between(12, 40), 3 => random.Between(150, 500), _ => 12 },
-            MaxSlots = size switch { 3 => 6_000, 4 => 45_000, _ => 1_500 },
-            CostLimit = makesTailCalls ? 3_000 : size == 4 ? 200_000 : 60_000,
+            Statements = size switch { 0 => random.Between(1, 6), 1 => random.Between(4, 14), 2 => random.Between(12, 30), 3 => random.Between(150, 500), _ => 12 },
+            MaxSlots = size switch { 3 => 5_000, 4 => 45_000, _ => 700 },
+            CostLimit = makesTailCalls ? 3_000 : size == 4 ? 200_000 : unit.IsVerifiable ? 5_000 : 25_000,
             Style = style,
             CallsForgotten = isLast,
         });

@@ -165,6 +165,19 @@ public static class TestHelpers
 {
     public const int Mix1 = 900, Mix2 = 901, Mix3 = 902, Mix4 = 903, Mix5 = 904, Memory = 905, Clobber = 906, Read8 = 907;
 
+    /// <summary>The prototypes, as docs/verification.md says them.</summary>
+    public const string Prototypes =
+        """
+        unsigned long long id_900(unsigned long long) = 900;
+        unsigned long long id_901(unsigned long long, unsigned long long) = 901;
+        unsigned long long id_902(unsigned long long, unsigned long long, unsigned long long) = 902;
+        unsigned long long id_903(unsigned long long, unsigned long long, unsigned long long, unsigned long long) = 903;
+        unsigned long long id_904(unsigned long long, unsigned long long, unsigned long long, unsigned long long, unsigned long long) = 904;
+        unsigned long long id_905(void *memory __size(length), unsigned long long length, unsigned long long by) = 905;
+        unsigned long long id_906(void) = 906;
+        unsigned long long id_907(const void *memory __size(8)) = 907;
+        """;
+
     public static int Arity(int id) => id switch
     {
         1 => 2,
