@@ -6,7 +6,7 @@ using Xunit;
 namespace BpfPpcc.Tests.Differential;
 
 /// <summary>
-/// Random programs through the compiler, against the interpreter. BPFPPCC_SEED: the first seed; BPFPPCC_DIFF_COUNT: how many programs;
+/// Random programs through the compiler, against the interpreter; a third of them through the verifier first. BPFPPCC_SEED: the first seed; BPFPPCC_DIFF_COUNT: how many programs;
 /// BPFPPCC_DIFF_LEVELS: optimization levels ("0 2"); BPFPPCC_DIFF_OUTPUT: the folder for failing programs, shrunk, as cases.
 /// </summary>
 public sealed class DifferentialTests
@@ -62,7 +62,10 @@ public sealed class DifferentialTests
         if (differences.Count > 0)
             Assert.Fail(Explain(differences));
         if (count >= 2_000)
+        {
             Assert.Empty(RequiredCoverage.Missing(coverage));
+            Assert.True(Compiler.Verified > Compiler.Compiled / 10, $"only {Compiler.Verified} of {Compiler.Compiled} were accepted by the verifier");
+        }
     }
 
     [Theory]

@@ -43,8 +43,8 @@ internal sealed record GeneratorStyle
 
     public static GeneratorStyle Random(Prng random)
     {
-        //              alu con ld  st  atm ptr slt idm if  for cll fwd ldr cpy
-        int[] weights = [30, 6, 10, 10, 4, 5, 4, 6, 8, 4, 8, 4, 2, 2];
+        //              alu con ld  st  atm ptr slt idm if  for cll fwd ldr cpy pat
+        int[] weights = [24, 5, 10, 10, 4, 5, 4, 6, 8, 4, 8, 4, 2, 2, 12];
         for (int i = 0; i < weights.Length; i++)
         {
             if (random.Chance(25))
@@ -304,7 +304,11 @@ public static class ProgramGenerator
         if (makesTailCalls)
             style.Weights[10] += 10;
         if (size == 4)
+        {
+            style.Weights[8] += 40;
             style = style with { HugeBlocks = random.Between(9_000, 12_000) };
+        }
+
         int stack = random.Pick(0, 8, 16, 48, 64, 128, 256, 512);
         int room = 512 - unit.Signatures.Select(static s => s.ChainStack).DefaultIfEmpty(0).Max();
         return FunctionGenerator.Generate(unit, new FunctionPlan

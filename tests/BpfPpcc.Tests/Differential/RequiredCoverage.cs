@@ -77,6 +77,9 @@ public static class RequiredCoverage
             yield return $"shape: loop, {loop}, nested";
         }
 
+        foreach (string pattern in Enum.GetNames<FunctionGenerator.Pattern>())
+            yield return $"pattern: {pattern}";
+
         string[] others =
         [
             "memory: load overlaps a stack store of other width or place", "memory: stack address escapes to a helper",
