@@ -11,6 +11,9 @@ internal sealed class PassLog(DumpOptions? dump)
     private string _current = "";
     private long _since;
 
+    /// <summary>The user wants to see what some pass makes.</summary>
+    public bool IsDumping => dump is not null;
+
     /// <summary>Time of each pass, in the order in which passes were first entered.</summary>
     public IReadOnlyList<PassTiming> Timings => [.. _passes.Select(pass => new PassTiming(pass, Stopwatch.GetElapsedTime(0, _ticks[pass])))];
 

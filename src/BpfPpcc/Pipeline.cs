@@ -32,10 +32,7 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
     private readonly TargetDescription _target = new(IsBigEndian: false, Ppc64Abi.ElfV2, options.Cpu);
 
     /// <summary>All passes, in order.</summary>
-    public static IReadOnlyList<string> PassNames { get; } =
-    [
-        "load", "verify", "lift", .. OptimizationPipeline.Passes.Select(static pass => pass.Name).Distinct(), "select", "allocate", "emit", "object",
-    ];
+    public static IReadOnlyList<string> PassNames { get; } = ["load", "verify", "lift", .. OptimizationPipeline.PassNames(), "select", "allocate", "emit", "object"];
 
     public IReadOnlyList<PassTiming> Timings => _log.Timings;
 
@@ -183,7 +180,8 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
                     continue;
                 _log.Enter(pass.Name);
                 pass.Run(function, module);
-                DumpIr(function, module);
+                if (_log.IsDumping)
+                    DumpIr(function, module);
             }
         }
 
@@ -202,6 +200,8 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
         }
 
         TocUse.Propagate(machineFunctions);
+        foreach (MachineFunction function in machineFunctions)
+            Literals.MoveToToc(function);
         List<CompiledFunction> compiled = [];
         foreach (MachineFunction function in machineFunctions)
         {

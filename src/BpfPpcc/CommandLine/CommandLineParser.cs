@@ -47,20 +47,20 @@ public sealed class CommandLineParser
     private readonly Option<string[]> _dumpFunction = Text("--dump-function", "F", "print only this function");
     private readonly Option<bool> _timePasses = Flag("--time-passes", "print to standard error how long each pass took");
     private readonly Option<string[]> _emitRuntime = Text("--emit-runtime", "DIR", "write bpfppcc.h and the C source of the reference runtime into DIR; takes no input");
-    private readonly HelpOption _help = new("--help", "-h");
+    private readonly Option<bool> _help = new("--help", "-h") { Description = "Show help and usage information", Arity = ArgumentArity.Zero, Action = new HelpAction() };
     private readonly Option<bool> _version = Flag("--version", "print the version");
-    private readonly RootCommand _command;
+    private readonly Command _command;
 
     /// <param name="passes">Names of the passes that --dump takes; for help and errors.</param>
     public CommandLineParser(IReadOnlyList<string> passes)
     {
-        _command = new RootCommand("Compiles a BPF object to a relocatable PowerPC object with a C interface.\n\nPasses for --dump: " + string.Join(", ", passes));
-        _command.Options.Clear();
+        // A RootCommand would bring options of its own, with texts from resources, which take longer to load than a small object to compile.
+        _command = new Command("bpfppcc", "Compiles a BPF object to a relocatable PowerPC object with a C interface.\n\nPasses for --dump: " + string.Join(", ", passes));
         _command.Arguments.Add(_input);
         foreach (Option option in new Option[]
         {
             _output, _cpu, _level, _assembly, _noVerify, _verifyOnly, _report, _budget, _verifyLog, _strict, _contextSize, _helpers, _context,
-            _prefix, _rename, _helperPrefix, _moduleName, _externMap, _btf, _btfBase, _type, _kconfig, _define, _list, _stripBtf, _dump, _dumpFunction, _timePasses, _emitRuntime, _help, _version,
+            _prefix, _rename, _helperPrefix, _moduleName, _externMap, _btf, _btfBase, _type, _kconfig, _define, _list, _stripBtf, _dump, _dumpFunction, _timePasses, _emitRuntime, _version, _help,
         })
             _command.Options.Add(option);
         Passes = passes;
@@ -73,7 +73,7 @@ public sealed class CommandLineParser
     {
         args = [.. args.Select(WithDefaultValue)];
         ParseResult result = _command.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (result.GetResult(_help) is not null)
+        if (result.GetValue(_help))
             return new CommandLineRequest.Help();
         if (result.GetValue(_version))
             return new CommandLineRequest.Version();

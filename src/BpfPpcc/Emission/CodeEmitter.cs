@@ -197,8 +197,8 @@ public sealed class CodeEmitter
             case MachinePseudo.Unreachable:
                 _code.Emit(Ppc64Opcode.Tw, 31, 0, 0);
                 break;
-            case MachinePseudo.None or MachinePseudo.LoadImmediate or MachinePseudo.LoadAddress or MachinePseudo.LoadExternAddress
-                or MachinePseudo.Copy or MachinePseudo.Arguments or MachinePseudo.CallExtern or MachinePseudo.CallLocal
+            case MachinePseudo.None or MachinePseudo.LoadImmediate or MachinePseudo.LoadLiteral or MachinePseudo.LoadAddress
+                or MachinePseudo.LoadExternAddress or MachinePseudo.Copy or MachinePseudo.Arguments or MachinePseudo.CallExtern or MachinePseudo.CallLocal
                 or MachinePseudo.CallIndirect or MachinePseudo.AtomicReadModifyWrite or MachinePseudo.AtomicCompareExchange
                 or MachinePseudo.SetCount:
                 throw new InvalidOperationException($"{terminator.Pseudo} is no terminator");

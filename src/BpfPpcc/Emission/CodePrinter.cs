@@ -46,6 +46,8 @@ public static class CodePrinter
 
     private static string Describe(CodeRelocation relocation, SymbolTable symbols)
     {
+        if (relocation.Symbol.IsNone && relocation.ThroughTocEntry)
+            return $"{relocation.Type} 0x{relocation.Addend:x} through .toc";
         string name = relocation.Symbol.IsNone ? ".TOC." : symbols[relocation.Symbol].Name;
         string addend = relocation.Addend == 0 ? "" : relocation.Addend.ToString("+0;-0", CultureInfo.InvariantCulture);
         string through = relocation.ThroughTocEntry ? " through .toc" : "";

@@ -7,8 +7,10 @@ namespace BpfPpcc.Emission;
 /// <summary>A place in the code that the linker fills in.</summary>
 /// <param name="Offset">Byte offset of the instruction from the function's start (the half-word offset of 16-bit fields is the object writer's business).</param>
 /// <param name="Type">Relocation type.</param>
-/// <param name="Symbol">What it refers to, or none for `.TOC.`, of which the distance from the function's start is wanted.</param>
-/// <param name="Addend">Added to the symbol's address.</param>
+/// <param name="Symbol">
+/// What it refers to. None: a constant if it goes through a TOC entry, else `.TOC.`, of which the distance from the function's start is wanted.
+/// </param>
+/// <param name="Addend">Added to the symbol's address; the constant.</param>
 /// <param name="ThroughTocEntry">
 /// Not the address itself is meant, but a doubleword of .toc that holds it: the address of an extern is known only when the program starts.
 /// </param>

@@ -28,11 +28,14 @@ internal sealed class PseudoExpansion(CodeBuffer code, TargetDescription target)
             case MachinePseudo.LoadImmediate:
                 WriteImmediate(gprs[0], operands[1].Value);
                 break;
+            case MachinePseudo.LoadLiteral:
+                WriteTocLoad(gprs[0], SymbolId.None, operands[1].Value);
+                break;
             case MachinePseudo.LoadAddress:
                 WriteAddress(gprs[0], operands[1]);
                 break;
             case MachinePseudo.LoadExternAddress:
-                WriteExternAddress(gprs[0], operands[1]);
+                WriteTocLoad(gprs[0], operands[1].Symbol, operands[1].Value);
                 break;
             case MachinePseudo.Copy:
                 WriteMove(gprs[0], gprs[1]);
@@ -89,12 +92,13 @@ internal sealed class PseudoExpansion(CodeBuffer code, TargetDescription target)
         _code.Emit(Ppc64Opcode.Addi, to.Number, to.Number, 0);
     }
 
-    private void WriteExternAddress(Gpr to, MachineOperand address)
+    /// <summary>Loads the TOC entry that holds symbol plus addend, or the addend alone.</summary>
+    private void WriteTocLoad(Gpr to, SymbolId symbol, long addend)
     {
         CheckUsableAsBase(to);
-        _code.Relocate(Ppc64Relocation.R_PPC64_TOC16_HA, address.Symbol, address.Value, throughTocEntry: true);
+        _code.Relocate(Ppc64Relocation.R_PPC64_TOC16_HA, symbol, addend, throughTocEntry: true);
         _code.Emit(Ppc64Opcode.Addis, to.Number, Gpr.R2.Number, 0);
-        _code.Relocate(Ppc64Relocation.R_PPC64_TOC16_LO_DS, address.Symbol, address.Value, throughTocEntry: true);
+        _code.Relocate(Ppc64Relocation.R_PPC64_TOC16_LO_DS, symbol, addend, throughTocEntry: true);
         _code.Emit(Ppc64Opcode.Ld, to.Number, 0, to.Number);
     }
 

@@ -36,7 +36,7 @@ internal sealed class ReturnBlocks
     {
         MachinePseudo.None or MachinePseudo.Copy or MachinePseudo.Arguments or MachinePseudo.Return => true,
         MachinePseudo.LoadImmediate => instruction.Operands[1].Value is >= short.MinValue and <= short.MaxValue,
-        MachinePseudo.LoadAddress or MachinePseudo.LoadExternAddress or MachinePseudo.CallExtern or MachinePseudo.CallLocal
+        MachinePseudo.LoadLiteral or MachinePseudo.LoadAddress or MachinePseudo.LoadExternAddress or MachinePseudo.CallExtern or MachinePseudo.CallLocal
             or MachinePseudo.CallIndirect or MachinePseudo.AtomicReadModifyWrite or MachinePseudo.AtomicCompareExchange
             or MachinePseudo.SetCount or MachinePseudo.Jump or MachinePseudo.Branch or MachinePseudo.BranchOnCount
             or MachinePseudo.TailCallJump or MachinePseudo.Unreachable => false,

@@ -9,84 +9,42 @@ namespace BpfPpcc.Ir;
 /// </remarks>
 public sealed class DominatorTree
 {
-    private const int Unreachable = -1;
-
-    private readonly IrBlock[] _depthFirst;
-    private readonly int[] _depthFirstNumber;
-    private readonly int[] _parent;
+    private readonly DepthFirstWalk _walk;
     private readonly int[] _dominator;
     private readonly int[] _treeNumber;
     private readonly int[] _treeLast;
 
     public DominatorTree(IrFunction function)
     {
-        _depthFirst = new IrBlock[function.BlockCount];
-        _parent = new int[function.BlockCount];
-        _depthFirstNumber = new int[function.BlockCount];
-        Array.Fill(_depthFirstNumber, Unreachable);
-        var reversePostorder = new IrBlock[function.BlockCount];
-        int count = WalkDepthFirst(function, reversePostorder);
-        ReversePostorder = reversePostorder[^count..];
-        _dominator = FindDominators(count);
+        _walk = new DepthFirstWalk(function);
+        _dominator = FindDominators();
         _treeNumber = new int[function.BlockCount];
         _treeLast = new int[function.BlockCount];
-        Preorder = NumberTree(count);
+        Preorder = NumberTree();
     }
 
     /// <summary>Reachable blocks, each before its successors except along back edges.</summary>
-    public IrBlock[] ReversePostorder { get; }
+    public IrBlock[] ReversePostorder => _walk.ReversePostorder;
 
     /// <summary>Reachable blocks in preorder of the tree: every block's subtree is one run of it.</summary>
     public IrBlock[] Preorder { get; }
 
-    public bool IsReachable(IrBlock block) => _depthFirstNumber[block.Id] != Unreachable;
+    public bool IsReachable(IrBlock block) => _walk.Number[block.Id] != DepthFirstWalk.Unreachable;
 
     /// <summary>The closest block that is on every path to <paramref name="block"/>; null for the entry.</summary>
     public IrBlock? ImmediateDominator(IrBlock block)
     {
-        int number = _depthFirstNumber[block.Id];
-        return number == 0 ? null : _depthFirst[_dominator[number]];
+        int number = _walk.Number[block.Id];
+        return number == 0 ? null : _walk.Preorder[_dominator[number]];
     }
 
     /// <summary>Every path to <paramref name="b"/> goes through <paramref name="a"/>, as a block itself does. Both are reachable.</summary>
     public bool Dominates(IrBlock a, IrBlock b) => _treeNumber[a.Id] <= _treeNumber[b.Id] && _treeNumber[b.Id] <= _treeLast[a.Id];
 
-    private int WalkDepthFirst(IrFunction function, IrBlock[] reversePostorder)
+    private int[] FindDominators()
     {
-        var stack = new Stack<(IrBlock Block, int Next)>();
-        int count = 0;
-        int free = reversePostorder.Length;
-        Visit(function.Entry, 0);
-        while (stack.TryPop(out (IrBlock Block, int Next) top))
-        {
-            ReadOnlySpan<IrBlock> successors = top.Block.Successors;
-            if (top.Next == successors.Length)
-            {
-                reversePostorder[--free] = top.Block;
-                continue;
-            }
-
-            stack.Push((top.Block, top.Next + 1));
-            // The last target first: the order then follows the fall-through side of branches.
-            IrBlock successor = successors[successors.Length - 1 - top.Next];
-            if (_depthFirstNumber[successor.Id] == Unreachable)
-                Visit(successor, _depthFirstNumber[top.Block.Id]);
-        }
-
-        return count;
-
-        void Visit(IrBlock block, int parent)
-        {
-            _depthFirstNumber[block.Id] = count;
-            _depthFirst[count] = block;
-            _parent[count] = parent;
-            count++;
-            stack.Push((block, 0));
-        }
-    }
-
-    private int[] FindDominators(int count)
-    {
+        int count = _walk.Count;
+        int[] parent = _walk.Parent;
         var semi = new int[count];
         var label = new int[count];
         var ancestor = new int[count];
@@ -94,16 +52,16 @@ public sealed class DominatorTree
         {
             semi[i] = i;
             label[i] = i;
-            ancestor[i] = _parent[i];
+            ancestor[i] = parent[i];
         }
 
         var path = new Stack<int>();
         for (int i = count - 1; i > 0; i--)
         {
-            foreach (IrBlock predecessor in _depthFirst[i].Predecessors)
+            foreach (IrBlock predecessor in _walk.Preorder[i].Predecessors)
             {
-                int number = _depthFirstNumber[predecessor.Id];
-                if (number != Unreachable)
+                int number = _walk.Number[predecessor.Id];
+                if (number != DepthFirstWalk.Unreachable)
                     semi[i] = Math.Min(semi[i], semi[Evaluate(number, i)]);
             }
         }
@@ -111,7 +69,7 @@ public sealed class DominatorTree
         var dominator = new int[count];
         for (int i = 1; i < count; i++)
         {
-            dominator[i] = _parent[i];
+            dominator[i] = parent[i];
             while (dominator[i] > semi[i])
                 dominator[i] = dominator[dominator[i]];
         }
@@ -142,45 +100,30 @@ public sealed class DominatorTree
         }
     }
 
-    private IrBlock[] NumberTree(int count)
+    /// <summary>Children stand in reverse postorder behind their parent; a dominator comes before what it dominates in that order.</summary>
+    private IrBlock[] NumberTree()
     {
-        var firstChild = new int[count];
-        var nextSibling = new int[count];
-        Array.Fill(firstChild, -1);
-        for (int i = ReversePostorder.Length - 1; i > 0; i--)
+        var size = new int[_walk.Count];
+        for (int i = size.Length - 1; i >= 0; i--)
         {
-            int number = _depthFirstNumber[ReversePostorder[i].Id];
-            int parent = _dominator[number];
-            nextSibling[number] = firstChild[parent];
-            firstChild[parent] = number;
+            int number = _walk.Number[ReversePostorder[i].Id];
+            size[number]++;
+            if (number > 0)
+                size[_dominator[number]] += size[number];
         }
 
-        var preorder = new IrBlock[count];
-        var isOpen = new bool[count];
-        var stack = new Stack<int>();
-        int next = 0;
-        stack.Push(0);
-        while (stack.TryPeek(out int number))
+        var preorder = new IrBlock[_walk.Count];
+        var free = new int[_walk.Count];
+        foreach (IrBlock block in ReversePostorder)
         {
-            IrBlock block = _depthFirst[number];
-            if (!isOpen[number])
-            {
-                isOpen[number] = true;
-                _treeNumber[block.Id] = next;
-                preorder[next++] = block;
-            }
-
-            int child = firstChild[number];
-            if (child >= 0)
-            {
-                firstChild[number] = nextSibling[child];
-                stack.Push(child);
-            }
-            else
-            {
-                _treeLast[block.Id] = next - 1;
-                stack.Pop();
-            }
+            int number = _walk.Number[block.Id];
+            int place = number > 0 ? free[_dominator[number]] : 0;
+            if (number > 0)
+                free[_dominator[number]] += size[number];
+            free[number] = place + 1;
+            preorder[place] = block;
+            _treeNumber[block.Id] = place;
+            _treeLast[block.Id] = place + size[number] - 1;
         }
 
         return preorder;

@@ -56,6 +56,16 @@ public static class IrEdges
         predecessors.RemoveAll(predecessor => !IsEdge(predecessor, block, isPresent));
     }
 
-    private static bool IsEdge(IrBlock from, IrBlock to, bool[] isPresent) =>
-        isPresent[from.Id] && Array.IndexOf(from.Terminator.Targets, to) >= 0;
+    private static bool IsEdge(IrBlock from, IrBlock to, bool[] isPresent)
+    {
+        if (!isPresent[from.Id])
+            return false;
+        foreach (IrBlock successor in from.Successors)
+        {
+            if (successor == to)
+                return true;
+        }
+
+        return false;
+    }
 }

@@ -7,13 +7,11 @@ namespace BpfPpcc.Ir;
 public sealed class IrReplacements
 {
     private readonly IrFunction _function;
-    private IrInstruction?[] _replacement;
 
-    public IrReplacements(IrFunction function)
-    {
-        _function = function;
-        _replacement = new IrInstruction?[function.InstructionCount];
-    }
+    /// <summary>By instruction; of the first ones only, and of none until something is replaced.</summary>
+    private IrInstruction?[] _replacement = [];
+
+    public IrReplacements(IrFunction function) => _function = function;
 
     /// <summary>At least one replacement was noted.</summary>
     public bool Any { get; private set; }
@@ -25,7 +23,7 @@ public sealed class IrReplacements
         if (by == value)
             throw new InvalidOperationException($"{_function.Name}: v{value.Id} cannot replace itself");
         if (value.Id >= _replacement.Length)
-            Array.Resize(ref _replacement, Math.Max(_function.InstructionCount, 2 * _replacement.Length));
+            Array.Resize(ref _replacement, _function.InstructionCount + _replacement.Length / 2);
         _replacement[value.Id] = by;
         Any = true;
     }
@@ -53,6 +51,8 @@ public sealed class IrReplacements
     /// <summary>Rewrites the operands of <paramref name="instruction"/>.</summary>
     public void ResolveOperands(IrInstruction instruction)
     {
+        if (!Any)
+            return;
         IrInstruction[] operands = instruction.Operands;
         for (int i = 0; i < operands.Length; i++)
             operands[i] = Resolve(operands[i]);

@@ -3,7 +3,7 @@ using BpfPpcc.Symbols;
 namespace BpfPpcc.Ir;
 
 /// <summary>What a use of an address r10 + n lets happen to the BPF stack.</summary>
-public enum StackUse
+public enum StackUse : byte
 {
     /// <summary>Nothing: it is compared.</summary>
     None,
@@ -68,18 +68,25 @@ public sealed class StackReferences
 
     private void FindComputed(IrFunction function)
     {
+        List<IrInstruction> sums = [];
+        foreach (IrBlock block in function.Blocks)
+        {
+            foreach (IrInstruction instruction in block.Instructions)
+            {
+                if (instruction is { Opcode: IrOpcode.Add, Width: 64 })
+                    sums.Add(instruction);
+            }
+        }
+
         int before;
         int sweep = 0;
         do
         {
             before = _computed.Count;
-            foreach (IrBlock block in function.Blocks)
+            foreach (IrInstruction sum in sums)
             {
-                foreach (IrInstruction instruction in block.Instructions)
-                {
-                    if (instruction is { Opcode: IrOpcode.Add, Width: 64 } && !_computed.ContainsKey(instruction))
-                        Compute(instruction);
-                }
+                if (!_computed.ContainsKey(sum))
+                    Compute(sum);
             }
         }
         while (_computed.Count > before && ++sweep < MaxSweeps);

@@ -52,7 +52,7 @@ public sealed record BpfFunction
     public required ImmutableArray<BpfInstruction> Instructions { get; init; }
 
     /// <summary>By slot index: what a relocated or call instruction refers to. A map only of slots that have one.</summary>
-    public required ImmutableDictionary<int, BpfReference> References { get; init; }
+    public required IReadOnlyDictionary<int, BpfReference> References { get; init; }
 
     /// <summary>By ascending slot index: where in the C source an instruction comes from (.BTF.ext line_info). Empty without BTF.</summary>
     public required ImmutableArray<BpfLineInfo> Lines { get; init; }

@@ -6,7 +6,7 @@ namespace BpfPpcc.Loading;
 
 /// <summary>What is known of a function before its role.</summary>
 internal readonly record struct FunctionParts(
-    ImmutableArray<BpfInstruction> Instructions, ImmutableDictionary<int, BpfReference> References, ImmutableArray<BpfLineInfo> Lines);
+    ImmutableArray<BpfInstruction> Instructions, IReadOnlyDictionary<int, BpfReference> References, ImmutableArray<BpfLineInfo> Lines);
 
 /// <summary>
 /// Decides which functions are programs. As for libbpf, functions of .text are subprograms if another section has functions, and

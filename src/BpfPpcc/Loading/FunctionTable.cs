@@ -170,7 +170,7 @@ internal sealed class FunctionTable
             candidates = all.Where(static s => s.Type == STT_NOTYPE && !IsLocalLabel(s.Name));
 
         var symbols = new List<ElfSymbol>();
-        foreach (ElfSymbol symbol in candidates.OrderBy(static s => s.Value).ThenBy(static s => s.IsLocal))
+        foreach (ElfSymbol symbol in candidates.OrderBy(static s => (s.Value, s.IsLocal)))
         {
             if (symbols.Count == 0 || symbols[^1].Value != symbol.Value)
             {

@@ -19,17 +19,21 @@ public static class HostHelpers
 
     private static BpfFunction Bind(BpfFunction function, ImmutableDictionary<int, HostHelper> helpers)
     {
-        var references = function.References.ToBuilder();
+        var references = new Dictionary<int, BpfReference>(function.References.Count);
         for (int slot = 0; slot < function.Instructions.Length; slot++)
         {
             BpfInstruction instruction = function.Instructions[slot];
-            if (instruction is { IsCall: true, IsCallIndirect: false, Src: BpfPseudo.HelperCall } && !references.ContainsKey(slot)
+            if (function.References.TryGetValue(slot, out BpfReference? reference))
+            {
+                references.Add(slot, reference);
+            }
+            else if (instruction is { IsCall: true, IsCallIndirect: false, Src: BpfPseudo.HelperCall }
                 && helpers.TryGetValue(instruction.Imm, out HostHelper? helper))
             {
                 references.Add(slot, new BpfReference.HostCall(helper));
             }
         }
 
-        return function with { References = references.ToImmutable() };
+        return function with { References = references };
     }
 }

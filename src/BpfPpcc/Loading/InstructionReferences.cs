@@ -15,10 +15,10 @@ internal sealed class InstructionReferences(LoadingContext context, ReferenceRes
     /// <summary>What the instructions of a function refer to, by slot of the function. False after an error.</summary>
     /// <param name="lines">The source lines of the function, for diagnostics.</param>
     public bool TryResolve(CodeSection code, FunctionRange function, ImmutableArray<BpfLineInfo> lines,
-        out ImmutableDictionary<int, BpfReference> references)
+        out IReadOnlyDictionary<int, BpfReference> references)
     {
-        ImmutableDictionary<int, BpfReference>.Builder? builder = null;
-        references = ImmutableDictionary<int, BpfReference>.Empty;
+        var found = new Dictionary<int, BpfReference>();
+        references = found;
         for (int slot = function.Start; slot < function.End; slot++)
         {
             if (!TryResolve(code, slot, out BpfReference? reference, out Fault fault))
@@ -30,13 +30,11 @@ internal sealed class InstructionReferences(LoadingContext context, ReferenceRes
             }
 
             if (reference is not null)
-                (builder ??= ImmutableDictionary.CreateBuilder<int, BpfReference>()).Add(slot - function.Start, reference);
+                found.Add(slot - function.Start, reference);
             if (code.Instructions[slot].IsLoadImmediate64)
                 slot++;
         }
 
-        if (builder is not null)
-            references = builder.ToImmutable();
         return true;
     }
 

@@ -101,14 +101,12 @@ public sealed class ModuleLinker
         AttachTarget = null,
     };
 
-    private ImmutableDictionary<int, BpfReference> Relink(int input, ImmutableDictionary<int, BpfReference> references)
+    private Dictionary<int, BpfReference> Relink(int input, IReadOnlyDictionary<int, BpfReference> references)
     {
-        if (references.IsEmpty)
-            return references;
-        ImmutableDictionary<int, BpfReference>.Builder relinked = ImmutableDictionary.CreateBuilder<int, BpfReference>();
+        var relinked = new Dictionary<int, BpfReference>(references.Count);
         foreach ((int slot, BpfReference reference) in references)
             relinked.Add(slot, Relink(input, reference));
-        return relinked.ToImmutable();
+        return relinked;
     }
 
     private BpfReference Relink(int input, BpfReference reference) => reference switch

@@ -214,7 +214,7 @@ public sealed class ObjectLoader
             {
                 FunctionRange function = functions[i];
                 ImmutableArray<BpfLineInfo> lines = debug.LinesOf(function);
-                ok &= instructions.TryResolve(section, function, lines, out ImmutableDictionary<int, BpfReference> references);
+                ok &= instructions.TryResolve(section, function, lines, out IReadOnlyDictionary<int, BpfReference> references);
                 parts.Add(new FunctionParts([.. section.Instructions[function.Start..function.End]], references, lines));
             }
         }

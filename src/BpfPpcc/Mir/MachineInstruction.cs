@@ -14,6 +14,9 @@ public enum MachinePseudo : byte
     /// <summary>def, immediate. A 64-bit constant in one to five instructions. Rematerialisable.</summary>
     LoadImmediate,
 
+    /// <summary>def, immediate. The same, loaded from a TOC entry that the object writer makes. Rematerialisable.</summary>
+    LoadLiteral,
+
     /// <summary>def, symbol. The address of an own map, data section or function through the TOC (addis, addi). Rematerialisable.</summary>
     LoadAddress,
 
@@ -111,7 +114,8 @@ public sealed class MachineInstruction
     public bool IsTerminator => Pseudo >= MachinePseudo.Jump;
 
     /// <summary>True if it may be computed again anywhere instead of being kept: it depends on nothing but immediates and symbols.</summary>
-    public bool IsRematerializable => Pseudo is MachinePseudo.LoadImmediate or MachinePseudo.LoadAddress or MachinePseudo.LoadExternAddress
+    public bool IsRematerializable => Pseudo is MachinePseudo.LoadImmediate or MachinePseudo.LoadLiteral or MachinePseudo.LoadAddress
+        or MachinePseudo.LoadExternAddress
         || (Pseudo == MachinePseudo.None && Opcode is Ppc64Opcode.Addi or Ppc64Opcode.Addis
             && Operands[1].Kind is MachineOperandKind.Gpr or MachineOperandKind.Zero);
 }

@@ -17,7 +17,7 @@ internal static class MirOperandChecker
         return FixedRegisterViolation(operands) ?? instruction.Pseudo switch
         {
             MachinePseudo.None => RowViolation(instruction),
-            MachinePseudo.LoadImmediate => Unless(operands.Length == 2 && IsDef(operands[0])
+            MachinePseudo.LoadImmediate or MachinePseudo.LoadLiteral => Unless(operands.Length == 2 && IsDef(operands[0])
                 && operands[1].Kind == MachineOperandKind.Immediate, "wants a def and an immediate"),
             MachinePseudo.LoadAddress or MachinePseudo.LoadExternAddress => Unless(operands.Length == 2 && IsDef(operands[0])
                 && IsWholeSymbol(operands[1]), "wants a def and a symbol"),

@@ -93,8 +93,8 @@ public sealed class MirPrinter
             case MachinePseudo.Jump or MachinePseudo.Branch or MachinePseudo.BranchOnCount:
                 Edges(block, instruction);
                 break;
-            case MachinePseudo.LoadImmediate or MachinePseudo.LoadAddress or MachinePseudo.LoadExternAddress or MachinePseudo.Copy
-                or MachinePseudo.Arguments or MachinePseudo.CallExtern or MachinePseudo.CallLocal or MachinePseudo.CallIndirect
+            case MachinePseudo.LoadImmediate or MachinePseudo.LoadLiteral or MachinePseudo.LoadAddress or MachinePseudo.LoadExternAddress
+                or MachinePseudo.Copy or MachinePseudo.Arguments or MachinePseudo.CallExtern or MachinePseudo.CallLocal or MachinePseudo.CallIndirect
                 or MachinePseudo.SetCount or MachinePseudo.Return or MachinePseudo.TailCallJump or MachinePseudo.Unreachable:
                 _text.Append(Name(instruction.Pseudo));
                 Operands(instruction.Operands);
@@ -106,6 +106,7 @@ public sealed class MirPrinter
     {
         MachinePseudo.None => "",
         MachinePseudo.LoadImmediate => "load-immediate",
+        MachinePseudo.LoadLiteral => "load-literal",
         MachinePseudo.LoadAddress => "load-address",
         MachinePseudo.LoadExternAddress => "load-extern-address",
         MachinePseudo.Copy => "copy",

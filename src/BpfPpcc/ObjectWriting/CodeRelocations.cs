@@ -28,6 +28,13 @@ internal sealed class CodeRelocations(
     private void Write(CodeRelocation relocation, long functionStart)
     {
         long place = functionStart + relocation.Offset + FieldOffset(relocation.Type);
+        if (relocation.ThroughTocEntry)
+        {
+            Place entry = TocEntry(relocation.Symbol, relocation.Addend);
+            _code.Section.Relocate(place, relocation.Type, entry.Section.Symbol, entry.Offset);
+            return;
+        }
+
         if (relocation.Symbol.IsNone)
         {
             // REL16 is relative to its place, and the distance from the function's start is wanted.
@@ -35,27 +42,35 @@ internal sealed class CodeRelocations(
             return;
         }
 
-        (ElfSymbol symbol, long addend) = relocation.ThroughTocEntry
-            ? TocEntry(relocation.Symbol, relocation.Addend)
-            : _resolver.Resolve(relocation.Symbol);
-        if (!relocation.ThroughTocEntry)
-            addend += relocation.Addend;
+        (ElfSymbol symbol, long offset) = _resolver.Resolve(relocation.Symbol);
         if (symbol.IsUndefined && IsTocRelative(relocation.Type))
             throw new InvalidOperationException($"'{symbol.Name}' may lie in another module, where the TOC does not reach");
-        _code.Section.Relocate(place, relocation.Type, symbol, addend);
+        _code.Section.Relocate(place, relocation.Type, symbol, offset + relocation.Addend);
     }
 
-    private (ElfSymbol Symbol, long Addend) TocEntry(SymbolId id, long addend)
+    /// <summary>The doubleword that holds symbol plus addend, or the addend alone.</summary>
+    private Place TocEntry(SymbolId id, long addend)
     {
         if (!_tocEntries.TryGetValue((id, addend), out Place entry))
         {
             entry = _sections.Toc.Next;
-            (ElfSymbol symbol, long offset) = _resolver.Resolve(id);
-            _sections.Toc.WriteAddress(symbol, offset + addend);
+            WriteTocEntry(id, addend);
             _tocEntries.Add((id, addend), entry);
         }
 
-        return (entry.Section.Symbol, entry.Offset);
+        return entry;
+    }
+
+    private void WriteTocEntry(SymbolId id, long addend)
+    {
+        if (id.IsNone)
+        {
+            _sections.Toc.Bytes.WriteUInt64((ulong)addend);
+            return;
+        }
+
+        (ElfSymbol symbol, long offset) = _resolver.Resolve(id);
+        _sections.Toc.WriteAddress(symbol, offset + addend);
     }
 
     /// <summary>Relocations of 16-bit fields point at the field, the low half of the instruction (ELFv2 ABI, 3.5.1).</summary>

@@ -19,7 +19,7 @@ public static class BitFacts
 
     public static void Run(IrFunction function, IrModule module)
     {
-        IrBlock[] order = new DominatorTree(function).ReversePostorder;
+        IrBlock[] order = new DepthFirstWalk(function).ReversePostorder;
         ulong[] zeros = Solve(function, order);
         var replacements = new IrReplacements(function);
         foreach (IrBlock block in order)

@@ -28,7 +28,7 @@ public static class DeadStackStores
 
         public void Run()
         {
-            IrBlock[] order = new DominatorTree(function).ReversePostorder;
+            IrBlock[] order = new DepthFirstWalk(function).ReversePostorder;
             bool hasChanged;
             do
             {

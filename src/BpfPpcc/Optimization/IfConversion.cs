@@ -20,7 +20,7 @@ public static class IfConversion
     public static void Run(IrFunction function, IrModule module)
     {
         bool hasChanged = false;
-        IrBlock[] order = new DominatorTree(function).ReversePostorder;
+        IrBlock[] order = new DepthFirstWalk(function).ReversePostorder;
         // Last ones first: what was one empty block after another becomes empty from its end on.
         for (int i = order.Length - 1; i >= 0; i--)
         {

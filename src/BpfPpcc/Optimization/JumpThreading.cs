@@ -50,6 +50,7 @@ public static class JumpThreading
 
         /// <summary>By block that leads past another: the way in that it takes the values of.</summary>
         private readonly Dictionary<IrBlock, List<(int Variable, IrInstruction Value)>> _bypasses = [];
+
         private static int[] NewIndex(int count)
         {
             var index = new int[count];
@@ -103,8 +104,8 @@ public static class JumpThreading
             var isHeader = new bool[function.BlockCount];
             foreach (IrBlock block in dominators.ReversePostorder)
             {
-                isHeader[block.Id] = block.Predecessors.Exists(predecessor =>
-                    dominators.IsReachable(predecessor) && dominators.Dominates(block, predecessor));
+                foreach (IrBlock predecessor in block.Predecessors)
+                    isHeader[block.Id] |= dominators.IsReachable(predecessor) && dominators.Dominates(block, predecessor);
             }
 
             return isHeader;

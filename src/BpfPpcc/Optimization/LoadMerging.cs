@@ -16,7 +16,25 @@ public static class LoadMerging
     /// <summary>Operands of one sum looked at; eight bytes make the widest load.</summary>
     private const int MostOperands = 16;
 
-    public static void Run(IrFunction function, IrModule module) => new Merging(function).Run();
+    public static void Run(IrFunction function, IrModule module)
+    {
+        if (HasSum(function))
+            new Merging(function).Run();
+    }
+
+    private static bool HasSum(IrFunction function)
+    {
+        foreach (IrBlock block in function.Blocks)
+        {
+            foreach (IrInstruction instruction in block.Instructions)
+            {
+                if (instruction.Opcode == IrOpcode.Or)
+                    return true;
+            }
+        }
+
+        return false;
+    }
 
     /// <summary>Loads as they stand in a sum: shifted left.</summary>
     /// <param name="Value">The operand of the sum, or null if this is merged from several.</param>

@@ -40,9 +40,23 @@ public static class OptimizationPipeline
         new("dead-stack-stores", 2, DeadStackStores.Run),
         new("load-merging", 2, LoadMerging.Run),
         new("if-conversion", 2, IfConversion.Run),
+        new("store-merging", 2, StoreMerging.Run),
         new("dead-code", 2, DeadCode.Run),
         new("stack-extent", 0, static (function, module) => StackExtent.Update(function, module.Symbols)),
     ];
+
+    /// <summary>Each name once, in the order in which it comes up first.</summary>
+    public static List<string> PassNames()
+    {
+        List<string> names = [];
+        foreach (OptimizationPass pass in Passes)
+        {
+            if (!names.Contains(pass.Name))
+                names.Add(pass.Name);
+        }
+
+        return names;
+    }
 
     /// <summary>
     /// The level at which to optimize a function when the user asks for <paramref name="level"/>. Calls through a register need their

@@ -66,12 +66,23 @@ public static class PhiNarrowing
             changed = false;
             foreach (IrInstruction phi in phis)
             {
-                if (!isNarrow[phi.Id] || Array.TrueForAll(phi.Operands, operand => isNarrow[operand.Id] || IsWord(operand, phi, loops)))
+                if (!isNarrow[phi.Id] || HasWordsOnly(phi, isNarrow, loops))
                     continue;
                 isNarrow[phi.Id] = false;
                 changed = true;
             }
         }
+    }
+
+    private static bool HasWordsOnly(IrInstruction phi, bool[] isNarrow, LoopNest loops)
+    {
+        foreach (IrInstruction operand in phi.Operands)
+        {
+            if (!isNarrow[operand.Id] && !IsWord(operand, phi, loops))
+                return false;
+        }
+
+        return true;
     }
 
     private static bool IsWord(IrInstruction value, IrInstruction phi, LoopNest loops) => value.Opcode switch
@@ -93,10 +104,11 @@ public static class PhiNarrowing
             changed = false;
             foreach (IrInstruction phi in phis)
             {
-                if (gains[phi.Id] || !Array.Exists(phi.Operands, operand => gains[operand.Id] || IsExtension(operand)))
+                if (gains[phi.Id])
                     continue;
-                gains[phi.Id] = true;
-                changed = true;
+                foreach (IrInstruction operand in phi.Operands)
+                    gains[phi.Id] |= gains[operand.Id] || IsExtension(operand);
+                changed |= gains[phi.Id];
             }
         }
 

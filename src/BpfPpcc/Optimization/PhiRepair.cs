@@ -16,7 +16,7 @@ internal sealed class PhiRepair(
 
     public void Run()
     {
-        IrBlock[] order = new DominatorTree(function).ReversePostorder;
+        IrBlock[] order = new DepthFirstWalk(function).ReversePostorder;
         ulong[][] live = SolveLiveness(order);
         var leaves = new IrLeaves(function);
         var widths = new byte[phis.Count];

@@ -16,26 +16,29 @@ public static class Simplify
     {
         // Values of unreachable loops may depend on themselves, on which no rule counts.
         UnreachableBlocks.Run(function, module);
+        var context = new SimplifyContext(function);
+        IrBlock[] order = new DepthFirstWalk(function).ReversePostorder;
         for (int round = 0; round < MaxRounds; round++)
         {
-            var context = new SimplifyContext(function);
-            foreach (IrBlock block in new DominatorTree(function).ReversePostorder)
+            context.BeginRound();
+            foreach (IrBlock block in order)
                 SimplifyBlock(block, context);
             context.Leaves.Commit();
             context.Replacements.Apply();
             if (!context.HasChanged)
                 break;
+            if (!context.HasLostEdges)
+                continue;
             IrEdges.DropLost(function);
             UnreachableBlocks.Run(function, module);
+            order = new DepthFirstWalk(function).ReversePostorder;
         }
     }
 
     private static void SimplifyBlock(IrBlock block, SimplifyContext context)
     {
-        IrInstruction[] instructions = [.. block.Instructions];
-        block.Instructions.Clear();
-        context.Block = block;
-        foreach (IrInstruction instruction in instructions)
+        context.BeginBlock(block);
+        foreach (IrInstruction instruction in context.Remaining)
         {
             context.Replacements.ResolveOperands(instruction);
             context.Position = instruction.Position;

@@ -10,6 +10,7 @@ internal static class SimplifyComparisons
         if (Rewrite(branch, context) is { } holds)
         {
             IrEdges.MakeJump(branch, branch.Targets[holds ? 0 : 1]);
+            context.HasLostEdges = true;
             context.NoteRewrite();
         }
 
@@ -143,10 +144,8 @@ internal static class SimplifyComparisons
             return c == 0 ? condition == IrCondition.TestZero : null;
         if (x.IsNotZero && c == 0 && width == 64 && (condition is IrCondition.Equal or IrCondition.NotEqual))
             return condition == IrCondition.NotEqual;
-        int bits = ZeroExtendedFrom(x);
-        if (bits < width)
+        if (HighestOf(x, width) is { } highest)
         {
-            long highest = (long)(ulong.MaxValue >> (64 - bits));
             bool isOutside = ConstantFolding.Compare(IrCondition.UnsignedGreater, width, c, highest);
             if (condition is IrCondition.Equal or IrCondition.NotEqual)
                 return isOutside ? condition == IrCondition.NotEqual : null;
@@ -162,6 +161,15 @@ internal static class SimplifyComparisons
         long greatest = isUnsigned ? -1 : width == 32 ? int.MaxValue : long.MaxValue;
         bool atLeast = ConstantFolding.Compare(condition, width, least, c);
         return atLeast == ConstantFolding.Compare(condition, width, greatest, c) ? atLeast : null;
+    }
+
+    /// <summary>A value that x is never above, if there is one below 2 to the power of width - 1: 0 is the lowest then, signed or not.</summary>
+    private static long? HighestOf(IrInstruction x, int width)
+    {
+        if (x is { Opcode: IrOpcode.UnsignedRemainder, Operands: [_, { Opcode: IrOpcode.Constant, Immediate: > 0 } divisor] } && x.Width == width)
+            return divisor.Immediate - 1;
+        int bits = ZeroExtendedFrom(x);
+        return bits < width ? (long)(ulong.MaxValue >> (64 - bits)) : null;
     }
 
     /// <summary>How many low bits of the value may be other than zero.</summary>

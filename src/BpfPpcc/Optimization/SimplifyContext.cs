@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using BpfPpcc.Ir;
 
 namespace BpfPpcc.Optimization;
@@ -5,22 +6,45 @@ namespace BpfPpcc.Optimization;
 /// <summary>What the rules of <see cref="Simplify"/> need besides the instruction at hand.</summary>
 internal sealed class SimplifyContext(IrFunction function)
 {
-    private readonly int[] _uses = UseCounts.Of(function);
+    private readonly List<IrInstruction> _remaining = [];
+    private int[] _uses = [];
 
     public IrLeaves Leaves { get; } = new(function);
 
-    public IrReplacements Replacements { get; } = new(function);
+    public IrReplacements Replacements { get; private set; } = new(function);
 
     /// <summary>The block under work: new instructions go to its end, before the instruction at hand.</summary>
-    public IrBlock? Block { get; set; }
+    public IrBlock? Block { get; private set; }
+
+    /// <summary>What the block consisted of before.</summary>
+    public ReadOnlySpan<IrInstruction> Remaining => CollectionsMarshal.AsSpan(_remaining);
 
     public int Position { get; set; } = -1;
 
     /// <summary>Something in the function is different from before the round.</summary>
     public bool HasChanged { get; set; }
 
+    /// <summary>A branch became a jump in this round.</summary>
+    public bool HasLostEdges { get; set; }
+
     /// <summary>The instruction at hand was rewritten, so that other rules may apply to it.</summary>
     public bool IsRewritten { get; set; }
+
+    public void BeginRound()
+    {
+        _uses = UseCounts.Of(function);
+        Replacements = new IrReplacements(function);
+        HasChanged = false;
+        HasLostEdges = false;
+    }
+
+    public void BeginBlock(IrBlock block)
+    {
+        Block = block;
+        _remaining.Clear();
+        _remaining.AddRange(block.Instructions);
+        block.Instructions.Clear();
+    }
 
     public IrInstruction Constant(long value) => Leaves.Constant(value);
 

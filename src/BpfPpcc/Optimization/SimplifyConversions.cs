@@ -54,9 +54,18 @@ internal static class SimplifyConversions
         int width = swap.Width;
         if (value.Opcode == IrOpcode.Constant)
             return context.Constant(ConstantFolding.ByteSwap(width, value.Immediate));
+        if (value.Opcode is IrOpcode.Load or IrOpcode.ByteSwap && value.Width < width && !value.IsSigned)
+            return OfNarrow(swap, value, context);
         if (value.Opcode != IrOpcode.ByteSwap || value.Width != width)
             return swap;
         return width == 64 ? value.Operands[0] : context.Rewrite(swap, IrOpcode.ZeroExtend, width, value.Operands[0]);
+    }
+
+    /// <summary>The bytes that are there come out at the other end, and zeros below them.</summary>
+    private static IrInstruction OfNarrow(IrInstruction swap, IrInstruction value, SimplifyContext context)
+    {
+        IrInstruction bytes = value.Width == 8 ? value : context.Insert(IrOpcode.ByteSwap, value.Width, value);
+        return context.Rewrite(swap, IrOpcode.ShiftLeft, 64, bytes, context.Constant(swap.Width - value.Width));
     }
 
     private static bool FitsUnsigned(IrInstruction value, int width) =>

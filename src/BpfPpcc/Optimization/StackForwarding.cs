@@ -34,7 +34,7 @@ public static class StackForwarding
 
         public void Run()
         {
-            foreach (IrBlock block in new DominatorTree(function).ReversePostorder)
+            foreach (IrBlock block in new DepthFirstWalk(function).ReversePostorder)
             {
                 _contents = AtStart(block);
                 Visit(block);

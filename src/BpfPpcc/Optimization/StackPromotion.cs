@@ -56,7 +56,7 @@ public static class StackPromotion
 
         public void Run()
         {
-            IrBlock[] order = new DominatorTree(_function).ReversePostorder;
+            IrBlock[] order = new DepthFirstWalk(_function).ReversePostorder;
             ulong[][] live = SolveLiveness(order);
             var isLeft = new bool[_function.BlockCount];
             foreach (IrBlock block in order)

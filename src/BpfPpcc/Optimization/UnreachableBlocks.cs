@@ -9,6 +9,7 @@ public static class UnreachableBlocks
     {
         var isReachable = new bool[function.BlockCount];
         var work = new Stack<IrBlock>();
+        int reached = 1;
         isReachable[function.Entry.Id] = true;
         work.Push(function.Entry);
         while (work.TryPop(out IrBlock? block))
@@ -18,11 +19,14 @@ public static class UnreachableBlocks
                 if (isReachable[successor.Id])
                     continue;
                 isReachable[successor.Id] = true;
+                reached++;
                 work.Push(successor);
             }
         }
 
-        if (function.Blocks.RemoveAll(block => !isReachable[block.Id]) > 0)
-            IrEdges.DropLost(function);
+        if (reached == function.Blocks.Count)
+            return;
+        function.Blocks.RemoveAll(block => !isReachable[block.Id]);
+        IrEdges.DropLost(function);
     }
 }

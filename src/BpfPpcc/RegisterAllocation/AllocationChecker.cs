@@ -24,7 +24,9 @@ public readonly record struct AllocationViolation(int Block, int Instruction, st
 /// taken out of all sets (what still holds it holds the value of an earlier iteration) and its GPR gets the set {d}; of a copy it gets the
 /// set of the source, and d is added to every set that the source is in. A deleted copy does that last part alone, if both operands have
 /// one GPR; any other deleted definition leaves its register in no location, so a later use of it needs a rematerialisation. An edge makes all sets forget the target's parameters, and
-/// then adds to each set the parameters whose argument is in it, all at once.
+/// then adds to each set the parameters whose argument is in it, all at once; and an edge that is taken only if a register is 0 adds to each
+/// set with that register those that are defined as the constant 0. Registers defined as the same constant count as one, and no set
+/// loses it when the constant is made again; where its definition is deleted, nothing changes.
 /// </para>
 /// <para>
 /// Beside that: fixed, tied and early operands have GPRs as they must, no two definitions of an instruction share one, only allocatable
@@ -45,11 +47,18 @@ public sealed class AllocationChecker
     private readonly int[][][] _blockStates;
     private readonly int[] _firstEdit;
     private readonly Dictionary<MachineInstruction, int> _definedBy = [];
+
+    /// <summary>By constant: the first register that is defined as it. It stands for the others, which map to it in the second.</summary>
+    private readonly Dictionary<long, int> _constants = [];
+    private readonly Dictionary<int, int> _sameConstant = [];
     private readonly HashSet<(int Block, int Instruction)> _deleted = [];
     private uint _savedGprs;
     private bool _reports;
     private int _block;
     private int _instruction;
+
+    /// <summary>The register that is 0 if CR0[EQ] is set, or -1.</summary>
+    private int _tested;
 
     private AllocationChecker(MachineFunction function, Allocation allocation)
     {
@@ -143,11 +152,20 @@ public sealed class AllocationChecker
             {
                 if (instruction.IsRematerializable && instruction.Operands[0].Kind == MachineOperandKind.VirtualRegister)
                 {
-                    _definedBy[instruction] = instruction.Operands[0].Number;
+                    int register = instruction.Operands[0].Number;
+                    if (instruction.Pseudo == MachinePseudo.LoadImmediate)
+                    {
+                        _constants.TryAdd(instruction.Operands[1].Value, register);
+                        _sameConstant[register] = _constants[instruction.Operands[1].Value];
+                    }
+
+                    _definedBy[instruction] = Canonical(register);
                 }
             }
         }
     }
+
+    private int Canonical(int register) => _sameConstant.GetValueOrDefault(register, register);
 
     private void Solve()
     {
@@ -160,9 +178,11 @@ public sealed class AllocationChecker
         {
             isQueued[block] = false;
             int[][] state = RunBlock(_function.Blocks[block]);
-            foreach (MachineEdge edge in _function.Blocks[block].Successors)
+            int ifZero = ZeroTest.SuccessorIfZero(_function.Blocks[block]);
+            for (int index = 0; index < _function.Blocks[block].Successors.Count; index++)
             {
-                if (MergeInto(edge, state) && !isQueued[edge.Target])
+                MachineEdge edge = _function.Blocks[block].Successors[index];
+                if (MergeInto(edge, index == ifZero ? WithZero(state) : state) && !isQueued[edge.Target])
                 {
                     isQueued[edge.Target] = true;
                     queue.Enqueue(edge.Target);
@@ -195,6 +215,7 @@ public sealed class AllocationChecker
         var state = (int[][])_blockStates[block.Index].Clone();
         int edit = _firstEdit[block.Index];
         _block = block.Index;
+        _tested = -1;
         for (_instruction = 0; _instruction < block.Instructions.Count; _instruction++)
         {
             for (; edit < _firstEdit[block.Index + 1] && _allocation.Edits[edit].Instruction == _instruction; edit++)
@@ -203,9 +224,28 @@ public sealed class AllocationChecker
             }
 
             Apply(block.Instructions[_instruction], _allocation.OperandGprs[block.Index][_instruction], state);
+            NoteTest(block.Instructions[_instruction]);
         }
 
         return state;
+    }
+
+    private void NoteTest(MachineInstruction instruction)
+    {
+        if (!ZeroTest.ChangesCr0(instruction))
+            return;
+        int operand = ZeroTest.OperandOf(instruction);
+        _tested = operand < 0 ? -1 : Canonical(instruction.Operands[operand].Number);
+    }
+
+    /// <summary>The state where the register that was tested last is 0.</summary>
+    private int[][] WithZero(int[][] state)
+    {
+        if (_tested < 0 || !_constants.TryGetValue(0, out int zero))
+            return state;
+        var known = (int[][])state.Clone();
+        AddWhereverIs(_tested, zero, known);
+        return known;
     }
 
     private void Apply(in AllocationEdit edit, int[][] state)
@@ -269,14 +309,15 @@ public sealed class AllocationChecker
             ref readonly MachineOperand operand = ref instruction.Operands[index];
             if (operand.Kind == MachineOperandKind.VirtualRegister && operand.IsDef)
             {
-                Forget(operand.Number, state);
-                state[gprs[index].Number] = IsCopy(instruction) ? copied : [operand.Number];
+                if (!_sameConstant.ContainsKey(operand.Number))
+                    Forget(operand.Number, state);
+                state[gprs[index].Number] = IsCopy(instruction) ? copied : [Canonical(operand.Number)];
             }
         }
 
         if (IsCopy(instruction))
         {
-            AddWhereverIs(instruction.Operands[1].Number, instruction.Operands[0].Number, state);
+            AddWhereverIs(Canonical(instruction.Operands[1].Number), instruction.Operands[0].Number, state);
         }
     }
 
@@ -291,12 +332,12 @@ public sealed class AllocationChecker
             Require(gprs[0] == gprs[1], "a deleted copy joins two GPRs");
             CheckUses(instruction, gprs, state);
             Forget(operands[0].Number, state);
-            AddWhereverIs(operands[1].Number, operands[0].Number, state);
+            AddWhereverIs(Canonical(operands[1].Number), operands[0].Number, state);
             return;
         }
 
         Require(instruction.IsRematerializable && _definedBy.ContainsKey(instruction), "a deleted instruction is neither copy nor rematerialisable");
-        if (_definedBy.TryGetValue(instruction, out int register))
+        if (_definedBy.TryGetValue(instruction, out int register) && !_sameConstant.ContainsKey(register))
         {
             Forget(register, state);
         }
@@ -314,7 +355,7 @@ public sealed class AllocationChecker
 
             Gpr gpr = gprs[index];
             bool isAllocatable = gpr.Number < GprCount && ((VolatileGprs | CalleeSavedGprs) >> gpr.Number & 1) != 0;
-            Require(isAllocatable && Array.BinarySearch(state[gpr.Number], operand.Number) >= 0, $"v{operand.Number} is not in {gpr} where operand {index} reads it");
+            Require(isAllocatable && Array.BinarySearch(state[gpr.Number], Canonical(operand.Number)) >= 0, $"v{operand.Number} is not in {gpr} where operand {index} reads it");
             Require(operand.FixedGpr < 0 || operand.FixedGpr == gpr.Number, $"operand {index} is {gpr} instead of its fixed register");
             Require(operand.TiedTo < 0 || gprs[operand.TiedTo] == gpr, $"operand {index} is {gpr}, not the register of the operand that it is tied to");
         }
@@ -385,7 +426,7 @@ public sealed class AllocationChecker
         return changed;
     }
 
-    private static int[] Rename(int[] set, List<VirtualRegister> parameters, VirtualRegister[] arguments)
+    private int[] Rename(int[] set, List<VirtualRegister> parameters, VirtualRegister[] arguments)
     {
         var renamed = new List<int>(set.Length + 1);
         foreach (int register in set)
@@ -398,7 +439,7 @@ public sealed class AllocationChecker
 
         for (int index = 0; index < arguments.Length; index++)
         {
-            if (Array.BinarySearch(set, arguments[index].Number) >= 0)
+            if (Array.BinarySearch(set, Canonical(arguments[index].Number)) >= 0)
             {
                 renamed.Add(parameters[index].Number);
             }
@@ -446,6 +487,8 @@ public sealed class AllocationChecker
             int[] set = state[location];
             if (set.Length > 0 && Array.BinarySearch(set, source) >= 0)
             {
+                if (Array.BinarySearch(set, copy) >= 0)
+                    continue;
                 int[] larger = [.. set, copy];
                 Array.Sort(larger);
                 state[location] = larger;

@@ -4,9 +4,9 @@ using BpfPpcc.Ppc64;
 namespace BpfPpcc.RegisterAllocation;
 
 /// <summary>
-/// Drops edits whose destination already holds the value, and loads from a GPR what one still holds instead of from its slot. Follows
-/// values through blocks, and from block to block where there is one way in: an argument that went to a callee-saved register for later is
-/// still in place for a call at once.
+/// Drops edits whose destination already holds the value, and constants that are in place, and loads from a GPR what one still holds
+/// instead of from its slot. Follows values through blocks, and from block to block where there is one way in: an argument that went to a
+/// callee-saved register for later is still in place for a call at once, and what a branch has found to be 0 need not be set to 0.
 /// </summary>
 internal sealed class EditSimplifier
 {
@@ -20,27 +20,42 @@ internal sealed class EditSimplifier
     private readonly HashSet<(int Block, int Instruction)> _deleted;
     private readonly List<AllocationEdit> _kept = [];
     private readonly int[]?[] _behindBlock;
+    private readonly int _locationCount;
+
+    /// <summary>By block: the number of the value that is 0 if CR0[EQ] is set behind it, or 0.</summary>
+    private readonly int[] _testedBehindBlock;
+
+    /// <summary>By constant: the number of its value.</summary>
+    private readonly Dictionary<long, int> _constants = [];
 
     /// <summary>By location: a number of the value that it holds, the same for equal values; 0 if that is not known.</summary>
     private int[] _values = [];
 
     private int _lastValue;
+    private int _tested;
 
-    private EditSimplifier(Liveness liveness, Gpr[][][] operandGprs, List<(int Block, int Instruction)> deleted)
+    private EditSimplifier(Liveness liveness, Gpr[][][] operandGprs, List<(int Block, int Instruction)> deleted, int slotCount)
     {
         _liveness = liveness;
         _operandGprs = operandGprs;
         _deleted = [.. deleted];
         _behindBlock = new int[liveness.Function.Blocks.Count][];
+        _testedBehindBlock = new int[liveness.Function.Blocks.Count];
+        _locationCount = GprCount + Math.Min(slotCount, SlotLimit);
     }
 
-    public static AllocationEdit[] Simplify(Liveness liveness, Gpr[][][] operandGprs, List<(int Block, int Instruction)> deleted, AllocationEdit[] edits)
+    /// <summary>The edits that are left, in order.</summary>
+    /// <param name="deleted">Sorted; constants that are in place are added.</param>
+    /// <param name="slotCount">How many spill slots the edits name.</param>
+    public static AllocationEdit[] Simplify(
+        Liveness liveness, Gpr[][][] operandGprs, List<(int Block, int Instruction)> deleted, AllocationEdit[] edits, int slotCount)
     {
-        var simplifier = new EditSimplifier(liveness, operandGprs, deleted);
+        var simplifier = new EditSimplifier(liveness, operandGprs, deleted, slotCount);
         int next = 0;
         foreach (MachineBlock block in liveness.Function.Blocks)
         {
             simplifier._values = simplifier.ValuesAtStart(block);
+            simplifier._tested = 0;
             for (int index = 0; index < block.Instructions.Count; index++)
             {
                 for (; next < edits.Length && edits[next].Block == block.Index && edits[next].Instruction == index; next++)
@@ -52,6 +67,14 @@ internal sealed class EditSimplifier
             }
 
             simplifier._behindBlock[block.Index] = simplifier._values;
+            simplifier._testedBehindBlock[block.Index] = simplifier._tested;
+        }
+
+        if (simplifier._deleted.Count != deleted.Count)
+        {
+            deleted.Clear();
+            deleted.AddRange(simplifier._deleted);
+            deleted.Sort();
         }
 
         return simplifier._kept.ToArray();
@@ -59,8 +82,16 @@ internal sealed class EditSimplifier
 
     private int[] ValuesAtStart(MachineBlock block)
     {
-        int[]? before = block.Predecessors.Count == 1 ? _behindBlock[block.Predecessors[0]] : null;
-        return before is null ? new int[GprCount + SlotLimit] : (int[])before.Clone();
+        int predecessor = block.Predecessors.Count == 1 ? block.Predecessors[0] : -1;
+        if (predecessor < 0 || _behindBlock[predecessor] is not { } before)
+            return new int[_locationCount];
+        var values = (int[])before.Clone();
+        int tested = _testedBehindBlock[predecessor];
+        MachineBlock from = _liveness.Function.Blocks[predecessor];
+        int successor = tested == 0 ? -1 : ZeroTest.SuccessorIfZero(from);
+        if (successor >= 0 && from.Successors[successor].Target == block.Index)
+            values.AsSpan().Replace(tested, ConstantValue(0));
+        return values;
     }
 
     private void Visit(in AllocationEdit edit)
@@ -116,6 +147,12 @@ internal sealed class EditSimplifier
             return;
         }
 
+        if (instruction.Pseudo == MachinePseudo.LoadImmediate && _values[gprs[0].Number] == RematerializedValue(instruction))
+        {
+            _deleted.Add((block.Index, index));
+            return;
+        }
+
         _values[0] = 0;
         for (int gpr = 3; gpr < 13 && instruction.ClobbersVolatile; gpr++)
         {
@@ -126,10 +163,23 @@ internal sealed class EditSimplifier
         {
             if (instruction.Operands[operand].IsDef)
             {
-                int register = instruction.Operands[operand].Number;
-                _values[gprs[operand].Number] = _liveness.Rematerialization[register] is not null ? ~register : copied != 0 ? copied : ++_lastValue;
+                _values[gprs[operand].Number] = instruction.IsRematerializable ? RematerializedValue(instruction)
+                    : copied != 0 ? copied : ++_lastValue;
             }
         }
+
+        if (ZeroTest.ChangesCr0(instruction))
+            _tested = TestedValue(instruction, gprs);
+    }
+
+    /// <summary>The number of the value that is 0 if the instruction sets CR0[EQ], or 0.</summary>
+    private int TestedValue(MachineInstruction instruction, Gpr[] gprs)
+    {
+        int operand = ZeroTest.OperandOf(instruction);
+        if (operand < 0)
+            return 0;
+        ref int value = ref _values[gprs[operand].Number];
+        return value != 0 ? value : value = ++_lastValue;
     }
 
     /// <summary>A GPR with the value that is in a slot, or the slot.</summary>
@@ -146,7 +196,17 @@ internal sealed class EditSimplifier
         return slot;
     }
 
-    private static int RematerializedValue(MachineInstruction definition) => ~definition.Operands[0].Number;
+    /// <summary>Constants are equal whatever register they are for.</summary>
+    private int RematerializedValue(MachineInstruction definition) => definition.Pseudo == MachinePseudo.LoadImmediate
+        ? ConstantValue(definition.Operands[1].Value)
+        : ~definition.Operands[0].Number;
+
+    private int ConstantValue(long constant)
+    {
+        if (!_constants.TryGetValue(constant, out int value))
+            _constants.Add(constant, value = ~(_liveness.Function.VirtualRegisterCount + _constants.Count));
+        return value;
+    }
 
     /// <summary>-1 for slots that are not followed.</summary>
     private static int Index(Location location) => location.IsGpr ? location.Gpr.Number : location.SpillSlot < SlotLimit ? GprCount + location.SpillSlot : -1;

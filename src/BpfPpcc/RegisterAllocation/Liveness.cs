@@ -273,7 +273,8 @@ internal sealed class Liveness
     {
         for (int register = 0; register < Rematerialization.Length; register++)
         {
-            if (Rematerialization[register] is not { Pseudo: MachinePseudo.LoadAddress or MachinePseudo.LoadExternAddress })
+            if (Rematerialization[register] is not
+                { Pseudo: MachinePseudo.LoadLiteral or MachinePseudo.LoadAddress or MachinePseudo.LoadExternAddress })
             {
                 continue;
             }

@@ -16,6 +16,8 @@ namespace BpfPpcc.RegisterAllocation;
 /// SpillSlots        slots for spilled registers
 /// ParallelMoves     simultaneous moves become a sequence: edits
 /// EditSimplifier    edits that bring what is there already go
+/// ConstantHoister   paths of nothing but a constant are left empty
+/// SpillStores       stores to slots that nothing reads any more go
 /// </code>
 /// Allocatable are the volatile r3..r12 and the callee-saved r14..r31 (ELFv2 2.2.1.1); r0 is scratch between instructions, r1, r2 and r13
 /// are never touched. All steps are linear but for logarithms, and the result depends on the input alone.
@@ -37,7 +39,8 @@ public static class RegisterAllocator
         CollectedMoves collected = MoveCollector.Collect(liveness, new ValueLocations(liveness, bundles), splitter.IsSpilled);
         int[] slots = SpillSlots.Assign(liveness, collected.NeedsSlot, groups, out int slotCount);
         AllocationEdit[] edits = ParallelMoves.Sequence(liveness, collected.Moves, slots, ref slotCount);
-        edits = EditSimplifier.Simplify(liveness, collected.OperandGprs, collected.Deleted, edits);
+        edits = EditSimplifier.Simplify(liveness, collected.OperandGprs, collected.Deleted, edits, slotCount);
+        edits = ConstantHoister.Hoist(function, collected.OperandGprs, collected.Deleted, edits);
         edits = SpillStores.DropDead(function, edits, slotCount);
         slotCount = SpillSlots.Compact(edits, slotCount);
         return new Allocation

@@ -176,7 +176,8 @@ internal sealed class RegisterIntervals
 
     private sealed class Chunk
     {
-        public Interval[] Intervals { get; } = new Interval[ChunkCapacity];
+        /// <summary>Grows up to <see cref="ChunkCapacity"/>: most registers of most functions are taken a few times only.</summary>
+        public Interval[] Intervals { get; private set; } = new Interval[4];
 
         public int Count { get; private set; }
 
@@ -202,6 +203,13 @@ internal sealed class RegisterIntervals
 
         public void Insert(int index, Interval interval)
         {
+            if (Count == Intervals.Length)
+            {
+                Interval[] grown = new Interval[4 * Count];
+                Array.Copy(Intervals, grown, Count);
+                Intervals = grown;
+            }
+
             Array.Copy(Intervals, index, Intervals, index + 1, Count - index);
             Intervals[index] = interval;
             Count++;
@@ -216,7 +224,7 @@ internal sealed class RegisterIntervals
 
         public Chunk SplitOff()
         {
-            var upper = new Chunk();
+            var upper = new Chunk { Intervals = new Interval[ChunkCapacity] };
             int half = Count / 2;
             upper.Count = Count - half;
             Array.Copy(Intervals, half, upper.Intervals, 0, upper.Count);

@@ -127,7 +127,7 @@ internal sealed class SpillCosts(Liveness liveness)
             >= int.MinValue and <= uint.MaxValue => 2 * InstructionCost,
             _ => 4 * InstructionCost,
         },
-        MachinePseudo.LoadExternAddress => 1 + InstructionCost,
+        MachinePseudo.LoadLiteral or MachinePseudo.LoadExternAddress => 1 + InstructionCost,
         MachinePseudo.LoadAddress => 2 * InstructionCost,
         MachinePseudo.None or MachinePseudo.Copy or MachinePseudo.Arguments or MachinePseudo.CallExtern or MachinePseudo.CallLocal
             or MachinePseudo.CallIndirect or MachinePseudo.AtomicReadModifyWrite or MachinePseudo.AtomicCompareExchange or MachinePseudo.Jump

@@ -116,7 +116,12 @@ internal static class AddressRules
         context.IsOnlyUse(sum) || sum.Block == user.Block;
 
     private static bool IsFoldableSum(SelectionContext context, IrInstruction value, IrInstruction user) =>
-        value.Opcode == IrOpcode.Add && value.Width == 64 && !context.IsWanted(value) && IsFoldable(context, value, user);
+        value.Opcode == IrOpcode.Add && value.Width == 64
+        && (context.IsWanted(value) ? IsAwaitedLoad(context, value, user) : IsFoldable(context, value, user));
+
+    /// <summary>A load in a loop adds by itself what others want added too, rather than wait for the sum.</summary>
+    private static bool IsAwaitedLoad(SelectionContext context, IrInstruction sum, IrInstruction load) =>
+        context.IsInLoop && load.Opcode == IrOpcode.Load && sum.Block == load.Block && ValueFacts.ImmediateOperand(sum) < 0;
 
     /// <summary>The operands for a base in a register and a constant offset.</summary>
     public static AddressOperands WithOffset(SelectionContext context, MachineOperand register, long offset, DisplacementKind kind)

@@ -18,6 +18,8 @@ internal static class ArithmeticRules
         int index = ValueFacts.ImmediateOperand(value);
         if (index >= 0 && ValueFacts.TryConstant(value.Operands[index], out long constant))
             AddImmediate(context, result, UseOperand(context, value, 1 - index), Truncate(constant, value.Width), value.Width);
+        else if (context.IsInLoop && TryMultiple(context, value, out IrInstruction multiple, out IrInstruction other, out int shift))
+            SelectMultipleAndAdd(context, result, multiple, other, shift, value.Width);
         else if (context.Target.Cpu >= Ppc64Cpu.Power9 && TryProduct(context, value, out IrInstruction product, out IrInstruction addend))
             SelectMultiplyAdd(context, result, product, addend, value.Width);
         else
@@ -30,6 +32,44 @@ internal static class ArithmeticRules
         MachineOperand left = context.UseLow(product.Operands[0], width);
         MachineOperand right = context.UseLow(product.Operands[1], width);
         context.Emit(Maddld, Def(result), left, right, context.UseLow(addend, width));
+    }
+
+    /// <summary>
+    /// x * (2^n + 1) + y as (x &lt;&lt; n) + (x + y): around a loop x is often what the last iteration made of it, as in hashes of strings, and
+    /// this is two short operations behind it instead of a multiplication and an addition.
+    /// </summary>
+    private static void SelectMultipleAndAdd(
+        SelectionContext context, VirtualRegister result, IrInstruction x, IrInstruction y, int shift, int width)
+    {
+        VirtualRegister sum = context.Compute(Add, context.UseLow(x, width), context.UseLow(y, width));
+        VirtualRegister shifted = context.NewRegister();
+        ShiftRules.ShiftLeftImmediate(context, shifted, context.UseLow(x, width), shift, width);
+        context.Emit(Add, Def(result), Use(shifted), Use(sum));
+    }
+
+    /// <summary>A sum with x * (2^shift + 1) that nobody else wants.</summary>
+    private static bool TryMultiple(SelectionContext context, IrInstruction sum, out IrInstruction x, out IrInstruction y, out int shift)
+    {
+        y = sum.Operands[1];
+        if (IsMultiple(sum.Operands[0], out x, out shift))
+            return true;
+        y = sum.Operands[0];
+        return IsMultiple(sum.Operands[1], out x, out shift);
+
+        bool IsMultiple(IrInstruction value, out IrInstruction factor, out int shift)
+        {
+            (factor, shift) = (value, 0);
+            if (value.Opcode != IrOpcode.Multiply || value.Width < sum.Width || !context.IsOnlyUse(value))
+                return false;
+            int index = ValueFacts.ImmediateOperand(value);
+            if (index < 0 || !ValueFacts.TryConstant(value.Operands[index], out long constant))
+                return false;
+            constant = Truncate(constant, sum.Width);
+            if (constant <= 2 || !long.IsPow2(constant - 1))
+                return false;
+            (factor, shift) = (value.Operands[1 - index], (int)long.TrailingZeroCount(constant - 1));
+            return true;
+        }
     }
 
     /// <summary>A sum with a product of two registers that nobody else wants.</summary>

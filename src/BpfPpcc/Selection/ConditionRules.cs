@@ -42,21 +42,13 @@ internal static class ConditionRules
         {
             comparison = new(Cmpwi, instruction.Position, CrField(0), Use(instruction.Operands[0].Register), Immediate(0));
         }
-        else if (ChangesCr0(instruction))
+        else if (ZeroTest.ChangesCr0(instruction))
         {
             comparison = null;
         }
 
         return false;
     }
-
-    /// <summary>An instruction other than a comparison that leaves something in CR0.</summary>
-    public static bool ChangesCr0(MachineInstruction instruction) => instruction.ClobbersVolatile || IsAtomic(instruction)
-        || (instruction.Pseudo == MachinePseudo.None
-            && (Ppc64InstructionTable.Row(instruction.Opcode).Effects & Ppc64Effects.DefinesCr0) != 0);
-
-    private static bool IsAtomic(MachineInstruction instruction) =>
-        instruction.Pseudo is MachinePseudo.AtomicReadModifyWrite or MachinePseudo.AtomicCompareExchange;
 
     public static void SelectSelect(SelectionContext context, IrInstruction value, VirtualRegister result)
     {

@@ -109,6 +109,8 @@ internal static class DivideRules
             SelectTrivial(context, value, result, isResultDividend: !IsRemainder(value));
         else if (BitOperations.IsPow2(divisor))
             DivideByPowerOfTwo(context, value, result, BitOperations.TrailingZeroCount(divisor));
+        else if (value.Width == 32 && ReciprocalDivision.TrySelect(context, value, result, (uint)divisor, IsRemainder(value)))
+            return;
         else
             EmitDivision(context, value, result, UseOperand(context, value, 0), UseDivisor(context, value, (long)divisor));
     }

@@ -62,6 +62,12 @@ internal sealed class SelectionContext(
     /// <summary>Index of the block that is being filled.</summary>
     public int OpenBlock { get; private set; } = -1;
 
+    /// <summary>The open block runs more often than the function.</summary>
+    public bool IsInLoop => Result.Blocks[OpenBlock].Frequency > 1;
+
+    /// <summary>Divisions outside of loops that became multiplications so far.</summary>
+    public int ReciprocalCount { get; set; }
+
     private enum LeafKind : byte
     {
         Immediate,
@@ -336,7 +342,7 @@ internal sealed class SelectionContext(
                     && instruction.Operands[2] == MachineOperand.Immediate(0);
             }
 
-            if (ConditionRules.ChangesCr0(instruction))
+            if (ZeroTest.ChangesCr0(instruction))
                 return false;
         }
 

@@ -76,7 +76,7 @@ public static class TocUse
     private static bool UsesToc(MachineInstruction instruction) => instruction.Pseudo switch
     {
         MachinePseudo.None => RefersToToc(instruction),
-        MachinePseudo.LoadAddress or MachinePseudo.LoadExternAddress or MachinePseudo.CallExtern or MachinePseudo.CallIndirect
+        MachinePseudo.LoadLiteral or MachinePseudo.LoadAddress or MachinePseudo.LoadExternAddress or MachinePseudo.CallExtern or MachinePseudo.CallIndirect
             or MachinePseudo.TailCallJump => true,
         MachinePseudo.LoadImmediate or MachinePseudo.Copy or MachinePseudo.Arguments or MachinePseudo.CallLocal
             or MachinePseudo.AtomicReadModifyWrite or MachinePseudo.AtomicCompareExchange or MachinePseudo.Jump or MachinePseudo.Branch

@@ -199,12 +199,20 @@ internal sealed class ValueFacts
         IrOpcode.SignExtend => Bits(value.Operands[0]) < value.Width ? Bits(value.Operands[0]) : AllBits,
         IrOpcode.ByteSwap or IrOpcode.AtomicReadModifyWrite or IrOpcode.AtomicCompareExchange => value.Width,
         IrOpcode.Load => value.IsSigned ? AllBits : value.Width,
-        IrOpcode.Argument or IrOpcode.StackAddress or IrOpcode.SymbolAddress or IrOpcode.Add or IrOpcode.Subtract or IrOpcode.Multiply
-            or IrOpcode.SignedDivide or IrOpcode.SignedRemainder or IrOpcode.ShiftRightArithmetic or IrOpcode.Negate
+        IrOpcode.Add => WithoutWrap(Math.Max(Bits(value.Operands[0]), Bits(value.Operands[1])) + 1),
+        IrOpcode.Multiply => WithoutWrap(Bits(value.Operands[0]) + Bits(value.Operands[1])),
+        IrOpcode.Argument or IrOpcode.StackAddress or IrOpcode.SymbolAddress or IrOpcode.Subtract or IrOpcode.SignedDivide
+            or IrOpcode.SignedRemainder or IrOpcode.ShiftRightArithmetic or IrOpcode.Negate
             or IrOpcode.MultiplyHighUnsigned or IrOpcode.MultiplyHighSigned or IrOpcode.CallExtern or IrOpcode.CallLocal
             or IrOpcode.CallIndirect => AllBits,
         IrOpcode.Store or IrOpcode.TailCall or IrOpcode.Jump or IrOpcode.Branch or IrOpcode.Return or IrOpcode.Unreachable => AllBits,
     };
+
+    /// <summary>
+    /// Bits of a sum or product that every way to compute it gives in full: below 2^31 neither its words nor those of its operands, of which
+    /// some instructions read the low halves only, have a sign.
+    /// </summary>
+    private static int WithoutWrap(int bits) => bits <= 31 ? bits : AllBits;
 
     private static int ConstantBits(long value) => AllBits - BitOperations.LeadingZeroCount((ulong)value);
 

@@ -47,6 +47,20 @@ public sealed class PseudoExpansionTests
     }
 
     [Fact]
+    public void LoadLiteral_loads_a_toc_entry_without_a_symbol()
+    {
+        CompiledFunction function = new MirBuilder(needsToc: true)
+            .Pseudo(MachinePseudo.LoadLiteral, Def(9), MachineOperand.Immediate(0x123456789abcdef0)).Return().Emit();
+        EmittedCode.AssertAssembly("addis 9,2,0\n ld 9,0(9)\n blr", function);
+        Assert.Equal(
+            [
+                new CodeRelocation(0, Ppc64Relocation.R_PPC64_TOC16_HA, SymbolId.None, 0x123456789abcdef0, ThroughTocEntry: true),
+                new CodeRelocation(4, Ppc64Relocation.R_PPC64_TOC16_LO_DS, SymbolId.None, 0x123456789abcdef0, ThroughTocEntry: true),
+            ],
+            function.Relocations);
+    }
+
+    [Fact]
     public void Symbol_operands_get_the_relocation_of_their_field()
     {
         CompiledFunction function = new MirBuilder(needsToc: true)

@@ -40,7 +40,7 @@ public sealed class ExternCallTests
             AttachType = f.AttachType,
             AttachTarget = f.AttachTarget,
             Instructions = f.Instructions,
-            References = f.References.SetItem(0, new BpfReference.ExternCall("kfunc", prototype)),
+            References = new Dictionary<int, BpfReference>(f.References) { [0] = new BpfReference.ExternCall("kfunc", prototype) },
             Lines = f.Lines,
             Prototype = f.Prototype,
         };

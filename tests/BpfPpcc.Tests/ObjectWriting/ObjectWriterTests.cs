@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using BpfPpcc.Bpf;
@@ -229,6 +230,20 @@ public sealed class ObjectWriterTests
         Assert.Equal(0ul, file.Symbols.Single(symbol => symbol.Name == "ours").Value);
         ElfRelocation entry = Assert.Single(file.FindSection(".toc")!.Relocations);
         Assert.Equal("theirs", entry.Symbol!.Name);
+    }
+
+    [Fact]
+    public void Literals_stand_once_in_the_toc()
+    {
+        var module = new ModuleBuilder();
+        int program = module.AddFunction("p");
+        module.Add(new MirBuilder("p", isProgram: true, needsToc: true, index: program)
+            .Pseudo(MachinePseudo.LoadLiteral, Def(3), MachineOperand.Immediate(0x0123456789abcdef))
+            .Pseudo(MachinePseudo.LoadLiteral, Def(4), MachineOperand.Immediate(-0x0123456789abcdef))
+            .Pseudo(MachinePseudo.LoadLiteral, Def(3), MachineOperand.Immediate(0x0123456789abcdef)).Return());
+        ElfSection toc = module.Write().FindSection(".toc")!;
+        Assert.Empty(toc.Relocations);
+        Assert.Equal([0x0123456789abcdef, -0x0123456789abcdef], MemoryMarshal.Cast<byte, long>(toc.Contents.Span).ToArray());
     }
 
     [Fact]

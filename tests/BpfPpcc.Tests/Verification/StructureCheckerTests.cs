@@ -269,7 +269,7 @@ public sealed class StructureCheckerTests
         BpfFunction function = module.Functions[0];
         return VerificationText.Verify(module with
         {
-            Functions = [function with { References = function.References.SetItem(0, reference) }],
+            Functions = [function with { References = new Dictionary<int, BpfReference>(function.References) { [0] = reference } }],
         }).Diagnostics.Diagnostics[0].Id;
     }
 
