@@ -23,7 +23,9 @@ public enum StackUse : byte
 /// <param name="High">The highest such offset.</param>
 /// <param name="Bytes">Of an access: how many, at most.</param>
 /// <param name="IsWritten">Of an access: it is not only read.</param>
-public readonly record struct StackReference(IrInstruction User, StackUse Use, long Low, long High, int Bytes = 0, bool IsWritten = false);
+/// <param name="IsCertain">Of a load, a store or an atomic operation: its address is one of the stack in every run, not on some paths only.</param>
+public readonly record struct StackReference(
+    IrInstruction User, StackUse Use, long Low, long High, int Bytes = 0, bool IsWritten = false, bool IsCertain = false);
 
 /// <summary>
 /// Finds all uses of the addresses of the BPF stack. An address plus an index that is certainly bounded (<see cref="UnsignedBound"/>) is an
@@ -128,7 +130,7 @@ public sealed class StackReferences
     }
 
     private void NoteAccess(IrInstruction access, long low, long high) =>
-        _references.Add(new StackReference(access, StackUse.Access, low, high, access.Width / 8, access.Opcode != IrOpcode.Load));
+        _references.Add(new StackReference(access, StackUse.Access, low, high, access.Width / 8, access.Opcode != IrOpcode.Load, IsCertain: true));
 
     /// <summary>What is known of an access through a pointer that may lead anywhere, or of a call.</summary>
     private void NoteKnown(IrInstruction instruction, bool isAccess)

@@ -74,10 +74,12 @@ internal sealed class StackMemory
     public (int From, int To) Touched(in StackReference reference) =>
         reference.Use == StackUse.Access ? (Clip(reference.Low), Clip(reference.High + reference.Bytes)) : (0, 0);
 
-    /// <summary>Whether a load or store accesses the bytes at one place only, in no special order, and all of them are tracked.</summary>
+    /// <summary>
+    /// Whether a load or store accesses the bytes at one place only and no other memory, in no special order, and all of them are tracked.
+    /// </summary>
     public bool IsPlain(IrInstruction access, in StackReference reference) =>
-        access is { Opcode: IrOpcode.Load or IrOpcode.Store, IsOrdered: false } && reference.Use == StackUse.Access && reference.Low == reference.High
-        && reference.Low + reference.Bytes - _lowest <= Bytes;
+        access is { Opcode: IrOpcode.Load or IrOpcode.Store, IsOrdered: false } && reference is { Use: StackUse.Access, IsCertain: true }
+        && reference.Low == reference.High && reference.Low + reference.Bytes - _lowest <= Bytes;
 
     private int Clip(long offset) => (int)Math.Clamp(offset - _lowest, 0, Bytes);
 }

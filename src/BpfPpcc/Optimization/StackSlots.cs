@@ -50,7 +50,7 @@ internal sealed class StackSlots
         {
             switch (reference.Use)
             {
-                case StackUse.Access when reference.Low == reference.High && IrRules.IsMemoryAccess(reference.User.Opcode):
+                case StackUse.Access when reference.IsCertain && reference.Low == reference.High:
                     _accesses.Add(reference.User);
                     _offsets.Add(reference.Low);
                     break;

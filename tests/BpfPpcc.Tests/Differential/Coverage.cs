@@ -1,20 +1,35 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 using BpfPpcc.Tests.Execution;
 
 namespace BpfPpcc.Tests.Differential;
+
+/// <summary>A kind of memory access.</summary>
+/// <param name="What">"load", "store" or "atomic".</param>
+/// <param name="Place">The region, by name.</param>
+/// <param name="Residue">The address modulo the size.</param>
+public readonly record struct Access(string What, int Size, string Place, int Residue)
+{
+    public string Name => $"memory: {What} {Size}, {Place}, {Alignment}";
+
+    private string Alignment => Residue == 0 ? "aligned" : Size > 4 && Residue != 4 ? "misaligned by other than 4" : "misaligned";
+}
 
 /// <summary>Counts what programs did, by a name that says it: what the interpreter ran, and what the generator says of the programs' shape.</summary>
 public sealed class Coverage
 {
     private readonly Dictionary<string, long> _counts = [];
     private readonly Dictionary<Slot, long> _forms = [];
+    private readonly Dictionary<Access, long> _accesses = [];
     private readonly long[] _taken = new long[256];
     private readonly long[] _notTaken = new long[256];
 
     public void Count(string what, long by = 1) => _counts[what] = _counts.GetValueOrDefault(what) + by;
 
     public void Max(string what, long value) => _counts[what] = Math.Max(_counts.GetValueOrDefault(what), value);
+
+    public void CountAccess(in Access access) => CollectionsMarshal.GetValueRefOrAddDefault(_accesses, access, out _)++;
 
     public void CountBranch(byte opcode, bool isTaken) => (isTaken ? _taken : _notTaken)[opcode]++;
 
@@ -40,7 +55,7 @@ public sealed class Coverage
         return forms;
     }
 
-    public long this[string what] => _counts.GetValueOrDefault(what);
+    public long this[string what] => Counts().GetValueOrDefault(what);
 
     public long Taken(byte opcode) => _taken[opcode];
 
@@ -56,6 +71,8 @@ public sealed class Coverage
                 Count(what, count);
         }
 
+        foreach ((Access access, long count) in other._accesses)
+            _accesses[access] = _accesses.GetValueOrDefault(access) + count;
         foreach ((Slot form, long count) in other._forms)
             _forms[form] = _forms.GetValueOrDefault(form) + count;
         for (int i = 0; i < 256; i++)
@@ -65,13 +82,22 @@ public sealed class Coverage
         }
     }
 
+    /// <summary>All counts that go by name.</summary>
+    public Dictionary<string, long> Counts()
+    {
+        var counts = new Dictionary<string, long>(_counts);
+        foreach ((Access access, long count) in _accesses)
+            counts[access.Name] = counts.GetValueOrDefault(access.Name) + count;
+        return counts;
+    }
+
     /// <summary>A line a count, in order of names.</summary>
     public string Report()
     {
         var text = new StringBuilder();
         foreach ((string form, long count) in Forms().OrderBy(c => c.Key, StringComparer.Ordinal))
             text.Append(CultureInfo.InvariantCulture, $"{count,12}  slots: {form}\n");
-        foreach ((string what, long count) in _counts.OrderBy(c => c.Key, StringComparer.Ordinal))
+        foreach ((string what, long count) in Counts().OrderBy(c => c.Key, StringComparer.Ordinal))
             text.Append(CultureInfo.InvariantCulture, $"{count,12}  {what}\n");
         for (int i = 0; i < 256; i++)
         {

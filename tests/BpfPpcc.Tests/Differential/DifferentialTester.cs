@@ -2,8 +2,8 @@ using BpfPpcc.Tests.Execution;
 
 namespace BpfPpcc.Tests.Differential;
 
-/// <summary>Makes machine code of test units: an object with their symbols, or null and the reason.</summary>
-public delegate byte[]? UnitCompiler(IReadOnlyList<TestUnit> units, int optimizationLevel, out string errors);
+/// <summary>Makes machine code of test units: objects with their symbols, or null and the reason.</summary>
+public delegate IReadOnlyList<byte[]>? UnitCompiler(IReadOnlyList<TestUnit> units, int optimizationLevel, out string errors);
 
 /// <summary>A unit whose compiled code does not do what the interpreter says.</summary>
 /// <param name="Input">Index of the unit's input, -1 if the unit does not even compile.</param>
@@ -15,30 +15,33 @@ public sealed class DifferentialTester(UnitCompiler compile)
     private const long StepLimit = 40_000_000;
 
     /// <summary>Units of consecutive seeds at one or more optimization levels; differences in order of seeds.</summary>
-    public IReadOnlyList<Difference> TestSeeds(ulong first, int count, IReadOnlyList<int> levels, Coverage coverage)
+    /// <param name="coverage">Takes what the programs did, which costs time; or null.</param>
+    public IReadOnlyList<Difference> TestSeeds(ulong first, int count, IReadOnlyList<int> levels, Coverage? coverage)
     {
-        TestUnit[] units = [.. Enumerable.Range(0, count).Select(i => ProgramGenerator.Generate(first + (ulong)i, coverage))];
-        var expected = new List<TestOutcome[]>();
-        foreach (TestUnit unit in units)
+        var units = new TestUnit[count];
+        var expected = new List<TestOutcome[]>(count);
+        for (int i = 0; i < count; i++)
         {
-            var interpreter = new UnitInterpreter(unit) { StepLimit = StepLimit };
-            expected.Add([.. unit.Inputs.Select(input => interpreter.Run(input, coverage))]);
-            interpreter.CountSlots(coverage);
+            units[i] = ProgramGenerator.Generate(first + (ulong)i, coverage, out TestOutcome[]? outcomes);
+            expected.Add(coverage is null && outcomes is not null ? outcomes : Outcomes(units[i], coverage));
         }
 
         return [.. levels.SelectMany(level => Compare(units, expected, level))];
     }
 
+    private static TestOutcome[] Outcomes(TestUnit unit, Coverage? coverage)
+    {
+        var interpreter = new UnitInterpreter(unit) { StepLimit = StepLimit };
+        TestOutcome[] outcomes = [.. unit.Inputs.Select(input => interpreter.Run(input, coverage))];
+        if (coverage is not null)
+            interpreter.CountSlots(coverage);
+        return outcomes;
+    }
+
     /// <summary>Of valid units, those that go wrong.</summary>
     public IReadOnlyList<Difference> Test(IReadOnlyList<TestUnit> units, int level)
     {
-        var expected = new List<TestOutcome[]>();
-        foreach (TestUnit unit in units)
-        {
-            var interpreter = new UnitInterpreter(unit) { StepLimit = StepLimit };
-            expected.Add([.. unit.Inputs.Select(input => interpreter.Run(input))]);
-        }
-
+        List<TestOutcome[]> expected = [.. units.Select(static unit => Outcomes(unit, coverage: null))];
         return Compare(units, expected, level);
     }
 
@@ -73,7 +76,7 @@ public sealed class DifferentialTester(UnitCompiler compile)
 
     private IReadOnlyList<UnitRunner.Run>? TryRun(IReadOnlyList<TestUnit> units, int level, out string errors)
     {
-        byte[]? compiled = compile(units, level, out errors);
+        IReadOnlyList<byte[]>? compiled = compile(units, level, out errors);
         if (compiled is null)
             return null;
         try

@@ -83,11 +83,11 @@ internal sealed partial class FunctionGenerator
         if (operation is Lsh or Rsh or Arsh)
         {
             int width = is64 ? 64 : 32;
-            return _random.Chance(97) ? _random.Pick(_random.Next(width), _random.Pick(0, 1, 8, 16, 24, 31, width - 1)) : _random.Pick(width, width + 5, -1, 127);
+            return _unit.IsVerifiable || _random.Chance(97) ? _random.Pick(_random.Next(width), _random.Pick(0, 1, 8, 16, 24, 31, width - 1)) : _random.Pick(width, width + 5, -1, 127);
         }
 
         int immediate = operation is Div or Mod && _random.Chance(50) ? _random.Pick(_random.Between(-20, 20), 1 << _random.Next(31)) : _random.Immediate();
-        return immediate == 0 && operation is Div or Mod && !_random.Chance(10) ? 1 : immediate;
+        return immediate == 0 && operation is Div or Mod && (_unit.IsVerifiable || !_random.Chance(10)) ? 1 : immediate;
     }
 
     /// <summary>Divisor, dividend or shift count at an edge, in a register whose value the compiler cannot see in part of the cases.</summary>

@@ -40,7 +40,7 @@ internal sealed partial class FunctionGenerator
             case 8 or 9 when _unit.ProgramArrayMap >= 0:
                 TailCall();
                 break;
-            case 10 when _plan.Place == FunctionPlace.Program && _contextRegister == 6 && _unit.ProgramArrayMap < 0:
+            case 10 when !_unit.IsVerifiable && _plan.Place == FunctionPlace.Program && _contextRegister == 6 && _unit.ProgramArrayMap < 0:
                 LoadPacket();
                 break;
             default:

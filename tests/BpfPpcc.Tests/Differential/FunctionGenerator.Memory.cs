@@ -10,7 +10,7 @@ internal sealed partial class FunctionGenerator
     private void LoadStatement()
     {
         int size = Size();
-        (int b, int offset) = Address(size, isStore: false, isAligned: _random.Chance(55));
+        (int b, int offset) = Address(size, isStore: false, isAligned: _unit.IsVerifiable || _random.Chance(55));
         int r = Destination();
         switch (_random.Next(8))
         {
@@ -39,7 +39,7 @@ internal sealed partial class FunctionGenerator
     {
         int size = Size();
         bool isRelease = _random.Chance(12);
-        (int b, int offset) = Address(size, isStore: true, isAligned: isRelease || _random.Chance(55));
+        (int b, int offset) = Address(size, isStore: true, isAligned: isRelease || _unit.IsVerifiable || _random.Chance(55));
         if (isRelease)
         {
             int released = Scalar(except: b);
@@ -64,7 +64,8 @@ internal sealed partial class FunctionGenerator
             if (narrow > size)
                 return;
             int r = Destination(b);
-            Emit(Slot.Load(narrow, r, b, offset + _random.Next(size - narrow + 1)));
+            int inside = _unit.IsVerifiable ? narrow * _random.Next(size / narrow) : _random.Next(size - narrow + 1);
+            Emit(Slot.Load(narrow, r, b, offset + inside));
             State.Registers[r] = Value.Scalar;
         }
     }
@@ -405,7 +406,7 @@ internal sealed partial class FunctionGenerator
         int width = _random.Pick(1, 1, 2, 4);
         int parts = Math.Min(_random.Pick(2, 4, 8), 8 / width);
         bool isReversed = _random.Coin(), isStored = _random.Chance(35), is64 = parts * width == 8 || _random.Coin();
-        (int b, int offset) = Address(parts * width, isStored, isAligned: _random.Coin(), isRead: true);
+        (int b, int offset) = Address(parts * width, isStored, isAligned: _unit.IsVerifiable || _random.Coin(), isRead: true);
         int stored = Scalar(except: b);
         int sum = Destination(b, stored);
         Emit(Slot.MovImm(sum, 0));

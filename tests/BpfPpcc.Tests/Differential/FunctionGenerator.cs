@@ -255,6 +255,9 @@ internal sealed partial class FunctionGenerator
             case 13:
                 CopyStatement();
                 break;
+            case 14:
+                PatternStatement();
+                break;
             default:
                 Arithmetic();
                 break;

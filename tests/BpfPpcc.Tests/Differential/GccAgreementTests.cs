@@ -52,7 +52,7 @@ public sealed class GccAgreementTests
         var tester = new DifferentialTester((IReadOnlyList<TestUnit> all, int _, out string errors) =>
         {
             errors = "refused";
-            return all.Contains(units[13]) ? null : CTranslation.Compile(all);
+            return all.Contains(units[13]) ? null : [CTranslation.Compile(all)];
         });
         Difference difference = Assert.Single(tester.Test(units, level: 1));
         Assert.Same(units[13], difference.Unit);
@@ -75,6 +75,6 @@ public sealed class GccAgreementTests
     private static DifferentialTester TesterOf(Func<Slot, Slot> change) => new((IReadOnlyList<TestUnit> units, int level, out string errors) =>
     {
         errors = "";
-        return CTranslation.Compile([.. units.Select(unit => unit.WithSlots(change))], level);
+        return [CTranslation.Compile([.. units.Select(unit => unit.WithSlots(change))], level)];
     });
 }

@@ -43,8 +43,8 @@ internal sealed record GeneratorStyle
 
     public static GeneratorStyle Random(Prng random)
     {
-        //              alu con ld  st  atm ptr slt idm if  for cll fwd ldr cpy
-        int[] weights = [30, 6, 10, 10, 4, 5, 4, 6, 8, 4, 8, 4, 2, 2];
+        //              alu con ld  st  atm ptr slt idm if  for cll fwd ldr cpy pat
+        int[] weights = [24, 5, 10, 10, 4, 5, 4, 6, 8, 4, 8, 4, 2, 2, 12];
         for (int i = 0; i < weights.Length; i++)
         {
             if (random.Chance(25))
@@ -111,6 +111,12 @@ internal sealed class UnitPlan(Prng random, Coverage shape)
     public required bool IsChain { get; init; }
 
     public required int PercentCallsByRegister { get; init; }
+
+    /// <summary>Nothing that every verifier refuses, and no more paths than one walks.</summary>
+    public bool IsVerifiable { get; init; }
+
+    /// <summary>Some of its branches go further than a conditional branch of PPC64. Such a unit costs as much as fifty others.</summary>
+    public bool IsHuge { get; init; }
 }
 
 /// <summary>
@@ -119,16 +125,23 @@ internal sealed class UnitPlan(Prng random, Coverage shape)
 /// </summary>
 public static class ProgramGenerator
 {
-    public static TestUnit Generate(ulong seed, Coverage? shape = null)
+    public static TestUnit Generate(ulong seed, Coverage? shape = null) => Generate(seed, shape, out _);
+
+    /// <param name="outcomes">By input: what a run of the unit leaves behind; null where no run was needed.</param>
+    public static TestUnit Generate(ulong seed, Coverage? shape, out TestOutcome[]? outcomes)
     {
+        outcomes = null;
         var random = new Prng(seed * 0x2545_f491_4f6c_dd1d + 1);
         if (seed % 1_500 == 7)
             return ExhaustMayGoto(seed, random);
+        bool isVerifiable = seed % 3 == 0;
         var unit = new UnitPlan(random, shape ?? new Coverage())
         {
-            MemoryLength = random.Pick(64, 64, 128, 256),
+            MemoryLength = isVerifiable ? VerifyingCompiler.ContextSize : random.Pick(64, 64, 128, 256),
             IsChain = random.Chance(4),
-            PercentCallsByRegister = random.Chance(15) ? 25 : 0,
+            PercentCallsByRegister = !isVerifiable && random.Chance(15) ? 25 : 0,
+            IsHuge = seed % 900 == 11,
+            IsVerifiable = isVerifiable,
         };
         MakeData(unit);
         bool makesTailCalls = unit.ProgramArrayMap >= 0;
@@ -156,9 +169,10 @@ public static class ProgramGenerator
             Maps = unit.Maps,
             Variables = unit.Variables,
             Entry = functions.Count - 1,
+            IsVerifiable = isVerifiable,
             Inputs = [.. Enumerable.Range(0, random.Between(3, 6)).Select(_ => MakeInput(unit, functions[^1].Place == FunctionPlace.Program))],
         };
-        result = OpenUp(result, unit);
+        result = OpenUp(result, unit, out outcomes);
         CountShape(result, unit.Shape);
         return result;
     }
@@ -166,18 +180,19 @@ public static class ProgramGenerator
     /// <summary>
     /// Where a condition keeps the inputs off a part of the program, it is negated: without that half of all code would never run.
     /// </summary>
-    private static TestUnit OpenUp(TestUnit unit, UnitPlan plan)
+    private static TestUnit OpenUp(TestUnit unit, UnitPlan plan, out TestOutcome[] outcomes)
     {
         int best = -1;
         TestUnit bestUnit = unit;
-        for (int round = 0; round < 7; round++)
+        outcomes = [];
+        for (int round = 0, futile = 0; round < 7 && futile < 2; round++)
         {
             var interpreter = new UnitInterpreter(unit);
-            foreach (TestInput input in unit.Inputs)
-                interpreter.Run(input);
-            int reached = interpreter.Executed.Count(static e => e);
+            TestOutcome[] found = [.. unit.Inputs.Select(input => interpreter.Run(input))];
+            int reached = interpreter.Executed.AsSpan().Count(true);
+            futile++;
             if (reached > best)
-                (best, bestUnit) = (reached, unit);
+                (best, bestUnit, outcomes, futile) = (reached, unit, found, 0);
             if (best > interpreter.Executed.Length * 9 / 10)
                 break;
             unit = Negated(bestUnit, plan, interpreter.Executed);
@@ -204,7 +219,7 @@ public static class ProgramGenerator
             functions.Add(new TestFunction { Name = unit.Functions[f].Name, Place = unit.Functions[f].Place, Slots = slots, References = unit.Functions[f].References });
         }
 
-        return new TestUnit { Name = unit.Name, Functions = functions, Maps = unit.Maps, Variables = unit.Variables, Entry = unit.Entry, Inputs = unit.Inputs };
+        return unit.With(functions);
     }
 
     /// <summary>A loop that only may_goto ends: it takes millions of steps, so there are few.</summary>
@@ -269,8 +284,8 @@ public static class ProgramGenerator
             Parameters = parameters,
             StackSize = unit.IsChain ? random.Pick(0, 8, 32) : random.Pick(0, 0, 8, 16, 32, 64, 96),
             Statements = random.Pick(2, 3, 5, 10),
-            MaxSlots = 400,
-            CostLimit = makesTailCalls ? 800 : 6_000,
+            MaxSlots = 250,
+            CostLimit = makesTailCalls ? 800 : unit.IsVerifiable ? 1_000 : 6_000,
             Style = style with { FillsStack = style.FillsStack && random.Coin() },
         });
     }
@@ -278,18 +293,22 @@ public static class ProgramGenerator
     private static TestFunction MakeProgram(UnitPlan unit, int index, bool makesTailCalls, bool isLast)
     {
         Prng random = unit.Random;
-        bool isGlobal = !makesTailCalls && random.Chance(15);
+        bool isGlobal = !makesTailCalls && !unit.IsVerifiable && random.Chance(15);
         List<Parameter> parameters = [new(unit.MemoryLength, IsContext: true)];
         if (!makesTailCalls)
             parameters.Add(new Parameter(0));
         if (isGlobal)
             parameters.AddRange([new Parameter(0), new Parameter(0), new Parameter(0)]);
-        int size = makesTailCalls ? random.Weighted([60, 40]) : random.Weighted([20, 120, 70, 4, 1]);
+        int size = unit.IsHuge ? 4 : makesTailCalls ? random.Weighted([60, 40]) : random.Weighted([20, 130, 55, 2]);
         GeneratorStyle style = GeneratorStyle.Random(random);
         if (makesTailCalls)
             style.Weights[10] += 10;
         if (size == 4)
+        {
+            style.Weights[8] += 40;
             style = style with { HugeBlocks = random.Between(9_000, 12_000) };
+        }
+
         int stack = random.Pick(0, 8, 16, 48, 64, 128, 256, 512);
         int room = 512 - unit.Signatures.Select(static s => s.ChainStack).DefaultIfEmpty(0).Max();
         return FunctionGenerator.Generate(unit, new FunctionPlan
@@ -299,9 +318,9 @@ public static class ProgramGenerator
             Place = isGlobal ? FunctionPlace.Global : FunctionPlace.Program,
             Parameters = parameters,
             StackSize = random.Chance(80) ? Math.Min(stack, room / 32 * 32) : stack,
-            Statements = size switch { 0 => random.Between(1, 6), 1 => random.Between(4, 14), 2 => random.Between(12, 40), 3 => random.Between(150, 500), _ => 12 },
-            MaxSlots = size switch { 3 => 6_000, 4 => 45_000, _ => 1_500 },
-            CostLimit = makesTailCalls ? 3_000 : size == 4 ? 200_000 : 60_000,
+            Statements = size switch { 0 => random.Between(1, 6), 1 => random.Between(4, 14), 2 => random.Between(12, 30), 3 => random.Between(150, 500), _ => 12 },
+            MaxSlots = size switch { 3 => 5_000, 4 => 45_000, _ => 700 },
+            CostLimit = makesTailCalls ? 3_000 : size == 4 ? 200_000 : unit.IsVerifiable ? 5_000 : 25_000,
             Style = style,
             CallsForgotten = isLast,
         });

@@ -132,7 +132,6 @@ public sealed partial class ReferenceInterpreter
             return;
         MemoryRegion region = _memory.RegionOf(address)!;
         string place = region.IsStack && region != _frames[^1].Stack ? "a caller's stack" : region.Name;
-        string alignment = address % (ulong)size == 0 ? "aligned" : size > 4 && address % 4 != 0 ? "misaligned by other than 4" : "misaligned";
-        coverage.Count($"memory: {what} {size}, {place}, {alignment}");
+        coverage.CountAccess(new Access(what, size, place, (int)(address % (ulong)size)));
     }
 }

@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-
 namespace BpfPpcc.Tests.Differential;
 
 /// <summary>What a program looks up when it calls a helper: registers r1 to r5 in, r0 out.</summary>
@@ -43,14 +41,15 @@ public sealed partial class ReferenceInterpreter
     private int _current;
 
     public ReferenceInterpreter(ReadOnlySpan<byte> code, InterpreterMemory memory, bool isBigEndian = false)
+        : this(new InterpretedCode(code, isBigEndian), memory)
     {
-        if (code.Length % 8 != 0)
-            throw new ArgumentException("not a whole number of slots", nameof(code));
+    }
+
+    public ReferenceInterpreter(InterpretedCode code, InterpreterMemory memory)
+    {
         _memory = memory;
-        _isBigEndian = isBigEndian;
-        _code = new Decoded[code.Length / 8];
-        for (int i = 0; i < _code.Length; i++)
-            _code[i] = Decoded.From(code.Slice(8 * i, 8), isBigEndian);
+        _isBigEndian = code.IsBigEndian;
+        _code = code.Slots;
         Executed = new bool[_code.Length];
         _visits = new byte[_code.Length];
     }
@@ -291,28 +290,5 @@ public sealed partial class ReferenceInterpreter
             if (_known[r] && _memory.RegionOf(_r[r]) is { IsStack: true })
                 Observed.Count($"memory: stack address escapes to a {to}");
         }
-    }
-
-    /// <summary>A slot, taken apart (RFC 9669, 3).</summary>
-    private readonly struct Decoded
-    {
-        public required byte Opcode { get; init; }
-
-        public required int Dst { get; init; }
-
-        public required int Src { get; init; }
-
-        public required int Offset { get; init; }
-
-        public required int Imm { get; init; }
-
-        public static Decoded From(ReadOnlySpan<byte> bytes, bool isBigEndian) => new()
-        {
-            Opcode = bytes[0],
-            Dst = isBigEndian ? bytes[1] >> 4 : bytes[1] & 15,
-            Src = isBigEndian ? bytes[1] & 15 : bytes[1] >> 4,
-            Offset = isBigEndian ? BinaryPrimitives.ReadInt16BigEndian(bytes[2..]) : BinaryPrimitives.ReadInt16LittleEndian(bytes[2..]),
-            Imm = isBigEndian ? BinaryPrimitives.ReadInt32BigEndian(bytes[4..]) : BinaryPrimitives.ReadInt32LittleEndian(bytes[4..]),
-        };
     }
 }

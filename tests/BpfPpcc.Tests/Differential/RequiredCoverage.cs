@@ -11,10 +11,11 @@ public static class RequiredCoverage
         missing.AddRange(OpcodeNames.All().Where(form => forms.GetValueOrDefault(form) == 0));
         missing.AddRange(OpcodeNames.ConditionalJumps().Where(o => coverage.Taken(o) == 0).Select(static o => OpcodeNames.Of(o) + " taken"));
         missing.AddRange(OpcodeNames.ConditionalJumps().Where(o => coverage.NotTaken(o) == 0).Select(static o => OpcodeNames.Of(o) + " not taken"));
-        missing.AddRange(Counts().Where(what => coverage[what] == 0));
+        Dictionary<string, long> counts = coverage.Counts();
+        missing.AddRange(Counts().Where(what => counts.GetValueOrDefault(what) == 0));
         if (coverage.Taken(0xe5) == 0)
             missing.Add("may_goto taken");
-        if (coverage["max depth of calls"] < 5)
+        if (counts.GetValueOrDefault("max depth of calls") < 5)
             missing.Add("calls five deep");
         return missing;
     }
@@ -75,6 +76,9 @@ public static class RequiredCoverage
             yield return $"shape: loop, {loop}";
             yield return $"shape: loop, {loop}, nested";
         }
+
+        foreach (string pattern in Enum.GetNames<FunctionGenerator.Pattern>())
+            yield return $"pattern: {pattern}";
 
         string[] others =
         [

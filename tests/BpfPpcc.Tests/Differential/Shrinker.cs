@@ -16,7 +16,7 @@ public sealed class Shrinker(DifferentialTester tester)
     {
         TestUnit unit = difference.Unit;
         if (difference.Input >= 0)
-            unit = With(unit, unit.Functions, [unit.Inputs[difference.Input]]);
+            unit = unit.With(unit.Functions, [unit.Inputs[difference.Input]]);
         if (Failing([unit], difference).Count == 0)
             return difference;
         for (int size = int.MaxValue; Weight(unit) < size;)
@@ -168,21 +168,11 @@ public sealed class Shrinker(DifferentialTester tester)
 
     // ---- edits
 
-    private static TestUnit With(TestUnit unit, IReadOnlyList<TestFunction> functions, IReadOnlyList<TestInput>? inputs = null, IReadOnlyList<TestMap>? maps = null, int? entry = null) => new()
-    {
-        Name = unit.Name,
-        Functions = functions,
-        Maps = maps ?? unit.Maps,
-        Variables = unit.Variables,
-        Entry = entry ?? unit.Entry,
-        Inputs = inputs ?? unit.Inputs,
-    };
-
     private static TestUnit WithFunction(TestUnit unit, int index, IReadOnlyList<Slot> slots, IReadOnlyList<SlotReference> references)
     {
         TestFunction[] functions = [.. unit.Functions];
         functions[index] = new TestFunction { Name = functions[index].Name, Place = functions[index].Place, Slots = slots, References = references };
-        return With(unit, functions);
+        return unit.With(functions);
     }
 
     private static TestUnit WithSlot(TestUnit unit, int function, int index, Slot slot)
@@ -216,7 +206,7 @@ public sealed class Shrinker(DifferentialTester tester)
     private static TestUnit WithoutNops(TestUnit unit)
     {
         TestFunction[] functions = [.. unit.Functions.Select(WithoutNops)];
-        return With(unit, functions);
+        return unit.With(functions);
     }
 
     private static TestFunction WithoutNops(TestFunction function)
@@ -313,6 +303,6 @@ public sealed class Shrinker(DifferentialTester tester)
                 Programs = [.. m.Programs.Select(p => p >= 0 && isUsed[p] ? newIndex[p] : -1)],
             }),
         ];
-        return With(unit, functions, maps: maps, entry: newIndex[unit.Entry]);
+        return unit.With(functions, maps: maps, entry: newIndex[unit.Entry]);
     }
 }

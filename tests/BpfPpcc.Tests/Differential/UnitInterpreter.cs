@@ -13,6 +13,7 @@ public sealed class UnitInterpreter
     private readonly TestUnit _unit;
     private readonly int[] _starts;
     private readonly int _slots;
+    private (uint Slide, InterpretedCode Code)? _linked;
 
     public UnitInterpreter(TestUnit unit)
     {
@@ -46,8 +47,10 @@ public sealed class UnitInterpreter
         MemoryRegion[] elements = [.. _unit.Maps.Select(m => memory.Add("map value", m.Strided()))];
 
         ulong codeAddress = 0xc0de_0000_0000_0000 + (ulong)slide * 0x101_0000;
-        byte[] code = Link(variables, maps, codeAddress);
-        var interpreter = new ReferenceInterpreter(code, memory)
+        // The regions are made in the same order every time, so their addresses depend on nothing but the slide.
+        if (_linked?.Slide != slide)
+            _linked = (slide, new InterpretedCode(Link(variables, maps, codeAddress)));
+        var interpreter = new ReferenceInterpreter(_linked.Value.Code, memory)
         {
             CodeAddress = codeAddress,
             Coverage = coverage,
@@ -161,6 +164,19 @@ public sealed class UnitInterpreter
 public static class TestHelpers
 {
     public const int Mix1 = 900, Mix2 = 901, Mix3 = 902, Mix4 = 903, Mix5 = 904, Memory = 905, Clobber = 906, Read8 = 907;
+
+    /// <summary>The prototypes, as docs/verification.md says them.</summary>
+    public const string Prototypes =
+        """
+        unsigned long long id_900(unsigned long long) = 900;
+        unsigned long long id_901(unsigned long long, unsigned long long) = 901;
+        unsigned long long id_902(unsigned long long, unsigned long long, unsigned long long) = 902;
+        unsigned long long id_903(unsigned long long, unsigned long long, unsigned long long, unsigned long long) = 903;
+        unsigned long long id_904(unsigned long long, unsigned long long, unsigned long long, unsigned long long, unsigned long long) = 904;
+        unsigned long long id_905(void *memory __size(length), unsigned long long length, unsigned long long by) = 905;
+        unsigned long long id_906(void) = 906;
+        unsigned long long id_907(const void *memory __size(8)) = 907;
+        """;
 
     public static int Arity(int id) => id switch
     {

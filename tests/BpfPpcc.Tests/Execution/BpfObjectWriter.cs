@@ -4,7 +4,7 @@ using System.Text;
 namespace BpfPpcc.Tests.Execution;
 
 /// <summary>
-/// Test units -> one BPF ELF object, little-endian, without BTF: programs in "socket", subprograms in ".text", legacy map definitions in
+/// Test units -> one BPF ELF object, little-endian, without BTF: programs in one section, subprograms in ".text", legacy map definitions in
 /// "maps". References are written in each of the ways in which clang writes them: calls of static functions without a relocation within a section
 /// and through the section's symbol from another, calls of global functions through their symbol.
 /// </summary>
@@ -18,14 +18,18 @@ public static class BpfObjectWriter
     /// <summary>The name of a unit's function, map or variable in the object.</summary>
     public static string SymbolName(int unit, string name) => $"u{unit}_{name}";
 
-    public static byte[] Write(IReadOnlyList<TestUnit> units)
+    public static byte[] Write(IReadOnlyList<TestUnit> units) => Write(units, [.. Enumerable.Range(0, units.Count)], "socket");
+
+    /// <param name="members">Indices of the units that go into the object; symbols have their names from them.</param>
+    /// <param name="programSection">Where programs go. What libbpf does not know by that name has no kernel program type.</param>
+    public static byte[] Write(IReadOnlyList<TestUnit> units, IReadOnlyList<int> members, string programSection)
     {
         var writer = new Writer();
-        for (int i = 0; i < units.Count; i++)
+        foreach (int i in members)
             writer.Place(i, units[i]);
-        for (int i = 0; i < units.Count; i++)
+        foreach (int i in members)
             writer.Fill(i, units[i]);
-        return writer.Finish();
+        return writer.Finish(programSection);
     }
 
     private static int SectionOf(TestVariable variable) => variable.Section switch
@@ -153,13 +157,13 @@ public static class BpfObjectWriter
             throw new InvalidOperationException($"{reference}");
         }
 
-        public byte[] Finish()
+        public byte[] Finish(string programSection)
         {
             _contents[License].AddRange("GPL\0"u8);
             WriteSymbolsAndRelocations(out int firstGlobal);
             string[] names =
             [
-                "", ".text", "socket", "maps", ".data", ".bss", ".rodata", "license", ".rel.text", ".relsocket", ".symtab", ".strtab", ".shstrtab",
+                "", ".text", programSection, "maps", ".data", ".bss", ".rodata", "license", ".rel.text", ".rel" + programSection, ".symtab", ".strtab", ".shstrtab",
             ];
             int[] nameOffsets = [.. names.Select(name => AddString(_contents[SectionNames], name))];
             var file = new List<byte>(new byte[64]);

@@ -131,16 +131,25 @@ public sealed class TestUnit
 
     public required IReadOnlyList<TestInput> Inputs { get; init; }
 
+    /// <summary>Made so that a verifier may accept it: then it is compiled as verified code.</summary>
+    public bool IsVerifiable { get; init; }
+
     /// <summary>The unit with every slot changed in some way.</summary>
-    public TestUnit WithSlots(Func<Slot, Slot> change) => new()
-    {
-        Name = Name,
-        Functions = [.. Functions.Select(f => new TestFunction { Name = f.Name, Place = f.Place, Slots = [.. f.Slots.Select(change)], References = f.References })],
-        Maps = Maps,
-        Variables = Variables,
-        Entry = Entry,
-        Inputs = Inputs,
-    };
+    public TestUnit WithSlots(Func<Slot, Slot> change) =>
+        With([.. Functions.Select(f => new TestFunction { Name = f.Name, Place = f.Place, Slots = [.. f.Slots.Select(change)], References = f.References })]);
+
+    /// <summary>The unit with other functions, and what else is given.</summary>
+    public TestUnit With(
+        IReadOnlyList<TestFunction> functions, IReadOnlyList<TestInput>? inputs = null, IReadOnlyList<TestMap>? maps = null, int? entry = null) => new()
+        {
+            Name = Name,
+            Functions = functions,
+            Maps = maps ?? Maps,
+            Variables = Variables,
+            Entry = entry ?? Entry,
+            Inputs = inputs ?? Inputs,
+            IsVerifiable = IsVerifiable,
+        };
 
     public int SlotCount => Functions.Sum(static f => f.Slots.Count);
 }

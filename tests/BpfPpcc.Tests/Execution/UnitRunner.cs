@@ -7,8 +7,8 @@ public static class UnitRunner
     /// <param name="Failure">Null if it returned and broke nothing.</param>
     public sealed record Run(int Unit, int Input, string? Failure, TestOutcome Outcome);
 
-    /// <summary>Runs all inputs of all units, which were compiled from one object of <see cref="BpfObjectWriter"/>.</summary>
-    public static IReadOnlyList<Run> RunAll(IReadOnlyList<TestUnit> units, byte[] compiled, string cpu = "power8")
+    /// <summary>Runs all inputs of all units, which were compiled from objects of <see cref="BpfObjectWriter"/>.</summary>
+    public static IReadOnlyList<Run> RunAll(IReadOnlyList<TestUnit> units, IReadOnlyList<byte[]> compiled, string cpu = "power8")
     {
         var jobs = new List<Job>();
         var origins = new List<(int Unit, int Input)>();
@@ -24,7 +24,7 @@ public static class UnitRunner
             }
         }
 
-        IReadOnlyList<JobResult> results = TestHost.Run([compiled], jobs, cpu);
+        IReadOnlyList<JobResult> results = TestHost.Run(compiled, jobs, cpu);
         return [.. results.Select((result, i) => new Run(origins[i].Unit, origins[i].Input, result.Failure, OutcomeOf(units[origins[i].Unit], result)))];
     }
 

@@ -1,11 +1,7 @@
 /* Runs compiled test programs. Links with any number of compiled objects and a table of the symbols that the jobs name; reads the jobs from a
-   file, runs each in the checked call of trampoline.S and prints one line a job:
-
-       JOB ok RESULT DAMAGE MEMORY REGION...
-       JOB signal NUMBER
-
-   RESULT is r3; DAMAGE is a bit set of what the program broke (see damage()); MEMORY and the regions are their bytes afterwards, in
-   hexadecimal, "-" if there are none. A program that crashes or hangs is reported and the next one runs. BinaryJobs.cs writes the file. */
+   file, runs each in the checked call of trampoline.S and writes one record a job: a struct answer, and behind it, if the program returned, the
+   bytes of the memory and of the regions afterwards. A program that crashes or hangs is reported and the next one runs. JobFile.cs knows both
+   files. */
 #include "abi.h"
 
 #include <setjmp.h>
@@ -28,6 +24,12 @@ struct region {
     uint32_t kind, symbol, length, reserved;
 };
 
+struct answer {
+    uint32_t job, signal; /* 0: it returned */
+    uint64_t result; /* r3 */
+    uint32_t damage, length; /* see damage(); bytes that follow */
+};
+
 struct after { /* trampoline.S fills it */
     uint64_t result, r1, r2, cr, r13, gpr[18];
     double fpr[18];
@@ -45,6 +47,7 @@ const uint8_t *packet;
 uint32_t packet_length;
 
 static sigjmp_buf next_job;
+static FILE *answers;
 
 static void on_signal(int number)
 {
@@ -109,15 +112,6 @@ static void prepare(const struct region *region, const uint8_t *contents)
     memcpy(place(region), contents, region->length);
 }
 
-static void print_bytes(const uint8_t *bytes, size_t length)
-{
-    putchar(' ');
-    if (length == 0)
-        putchar('-');
-    for (size_t i = 0; i < length; i++)
-        printf("%02x", bytes[i]);
-}
-
 /* 1 stack pointer, 2 r14..r31, 4 cr2..cr4, 8 f14..f31, 16 the caller's frame, 32 bytes around the memory, 64 r2, 128 r13 */
 static unsigned damage(const uint8_t *memory, size_t length)
 {
@@ -140,6 +134,17 @@ static unsigned damage(const uint8_t *memory, size_t length)
     if (after_call.r13 != saved_r13)
         found |= 128;
     return found;
+}
+
+static uint32_t answer_length(const struct job *job, const uint8_t *regions)
+{
+    uint32_t length = job->memory_length;
+    for (uint32_t i = 0; i < job->regions; i++) {
+        const struct region *region = (const struct region *)regions;
+        length += region->kind == PROGRAM_ARRAY ? 0 : region->length;
+        regions += sizeof *region + padded(region->length);
+    }
+    return length;
 }
 
 static void run(uint32_t number, const struct job *job, const uint8_t *contents)
@@ -165,37 +170,41 @@ static void run(uint32_t number, const struct job *job, const uint8_t *contents)
     int signal = sigsetjmp(next_job, 1);
     if (signal) {
         alarm(0);
-        printf("%u signal %d\n", number, signal);
-        fflush(stdout);
+        struct answer failure = { .job = number, .signal = signal };
+        fwrite(&failure, sizeof failure, 1, answers);
+        fflush(answers);
         return; /* the block is lost: it may be broken */
     }
     alarm(SECONDS);
     checked_call(test_symbols[job->program], arguments);
     alarm(0);
 
-    printf("%u ok %llx %x", number, (unsigned long long)after_call.result, damage(memory, job->memory_length));
-    print_bytes(memory, job->memory_length);
+    struct answer answer = { number, 0, after_call.result, damage(memory, job->memory_length), answer_length(job, regions) };
+    fwrite(&answer, sizeof answer, 1, answers);
+    fwrite(memory, 1, job->memory_length, answers);
     at = regions;
     for (uint32_t i = 0; i < job->regions; i++) {
         const struct region *region = (const struct region *)at;
         if (region->kind != PROGRAM_ARRAY)
-            print_bytes(place(region), region->length);
+            fwrite(place(region), 1, region->length, answers);
         at += sizeof *region + padded(region->length);
     }
-    putchar('\n');
-    fflush(stdout);
+    fflush(answers);
     free(block);
 }
 
-/* HOST JOBS FIRST */
+/* HOST JOBS FIRST ANSWERS */
 int main(int argc, char **argv)
 {
-    if (argc != 3)
+    if (argc != 4)
         return 2;
     const uint8_t *at = read_file(argv[1]);
     uint32_t first = strtoul(argv[2], NULL, 10), jobs = *(const uint32_t *)at;
     static char buffer[1 << 16];
-    setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+    answers = fopen(argv[3], "wb");
+    if (!answers)
+        return 2;
+    setvbuf(answers, buffer, _IOFBF, sizeof buffer);
     catch_signals();
     at += 8;
     for (uint32_t i = 0; i < jobs; i++) {
