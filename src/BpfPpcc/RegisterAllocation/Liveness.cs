@@ -230,7 +230,7 @@ internal sealed class Liveness
         ref readonly MachineOperand operand = ref instruction.Operands[index];
         if (!operand.IsDef)
         {
-            return operand.FixedGpr >= 0 || operand.TiedTo >= 0 ? OccurrenceKind.GapUse : OccurrenceKind.RegisterUse;
+            return operand.FixedGpr >= 0 || TieOf(instruction, index) >= 0 ? OccurrenceKind.GapUse : OccurrenceKind.RegisterUse;
         }
 
         if (operand.FixedGpr >= 0)
@@ -239,6 +239,17 @@ internal sealed class Liveness
         }
 
         return operand.Role == OperandRole.EarlyDef || IsTied(instruction, index) ? OccurrenceKind.EarlyDef : OccurrenceKind.Def;
+    }
+
+    /// <summary>
+    /// Index of the def whose register a use shares, or -1: the one that it is tied to, or that the instruction's tied use of the same value
+    /// is. Tied uses stand behind all others.
+    /// </summary>
+    public static int TieOf(MachineInstruction instruction, int index)
+    {
+        ref readonly MachineOperand operand = ref instruction.Operands[index];
+        ref readonly MachineOperand last = ref instruction.Operands[^1];
+        return !operand.IsDef && last.TiedTo >= 0 && last.Number == operand.Number && operand.FixedGpr < 0 ? last.TiedTo : operand.TiedTo;
     }
 
     /// <summary>True if a use is tied to the def with this index.</summary>

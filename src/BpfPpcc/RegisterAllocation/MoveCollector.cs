@@ -128,7 +128,7 @@ internal sealed class MoveCollector
         for (int index = 0; index < operands.Length; index++)
         {
             ref readonly MachineOperand operand = ref operands[index];
-            if (operand.Kind != MachineOperandKind.VirtualRegister || operand.TiedTo >= 0)
+            if (operand.Kind != MachineOperandKind.VirtualRegister || Liveness.TieOf(instruction, index) >= 0)
             {
                 continue;
             }
@@ -147,9 +147,14 @@ internal sealed class MoveCollector
         for (int index = 0; index < operands.Length; index++)
         {
             ref readonly MachineOperand operand = ref operands[index];
-            if (operand.Kind == MachineOperandKind.VirtualRegister && operand.TiedTo >= 0)
+            if (operand.Kind != MachineOperandKind.VirtualRegister || Liveness.TieOf(instruction, index) is not (>= 0 and int def))
             {
-                gprs[index] = gprs[operand.TiedTo];
+                continue;
+            }
+
+            gprs[index] = gprs[def];
+            if (operand.TiedTo >= 0)
+            {
                 AddMove(number, MovePhase.Prepare, PlaceAt(operand.Number, ProgramPoint.Gap(number)), Place.InGpr(gprs[index].Number));
             }
         }

@@ -17,6 +17,9 @@ internal static class ReciprocalDivision
     /// </summary>
     private const int MostOutsideOfLoops = 4;
 
+    /// <summary>2^16 + 1, a common size of hash rings.</summary>
+    private const uint HalfwordPrime = 65537;
+
     /// <summary>Selects the quotient or remainder; false if no reciprocal of 32 bits is exact enough.</summary>
     /// <param name="divisor">No power of two.</param>
     public static bool TrySelect(SelectionContext context, IrInstruction value, VirtualRegister result, uint divisor, bool isRemainder)
@@ -29,6 +32,12 @@ internal static class ReciprocalDivision
         MachineOperand dividend = context.UseLow(value.Operands[0], 32);
         VirtualRegister high = shift == 0 && !isRemainder ? result : context.NewRegister();
         context.Emit(Mulhwu, Def(high), dividend, context.UseImmediate((int)multiplier));
+        if (isRemainder && divisor == HalfwordPrime && shift == 16)
+        {
+            SubtractTwoHalves(context, result, dividend, high);
+            return true;
+        }
+
         VirtualRegister quotient = isRemainder && shift != 0 ? context.NewRegister() : shift != 0 ? result : high;
         if (shift != 0)
             context.Emit(Rlwinm, Def(quotient), Use(high), Immediate(32 - shift), Immediate(shift), Immediate(31));
@@ -71,6 +80,14 @@ internal static class ReciprocalDivision
         }
 
         ArithmeticRules.MultiplyImmediate(context, multiple, Use(quotient), (int)divisor, 32);
+        context.Emit(Subf, Def(result), Use(multiple), dividend);
+    }
+
+    /// <summary>The quotient is the upper halfword; standing in the lower one, too, it is multiplied by 2^16 + 1.</summary>
+    private static void SubtractTwoHalves(SelectionContext context, VirtualRegister result, MachineOperand dividend, VirtualRegister high)
+    {
+        VirtualRegister multiple = context.NewRegister();
+        context.Emit(Rlwimi, Def(multiple), Use(high), Immediate(16), Immediate(16), Immediate(31), TiedUse(high, 0));
         context.Emit(Subf, Def(result), Use(multiple), dividend);
     }
 }

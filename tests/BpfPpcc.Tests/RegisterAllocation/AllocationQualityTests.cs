@@ -56,6 +56,24 @@ public sealed class AllocationQualityTests
         Assert.True(allocation.Edits.Length <= 1);
     }
 
+    /// <summary>x with its own bits inserted: the other use of x reads the register that the tied one is in.</summary>
+    [Fact]
+    public void A_value_inserted_into_itself_needs_no_copy()
+    {
+        VirtualRegister value = _builder.Arguments(1)[0];
+        _builder.Return(_builder.Insert(value, value));
+        Assert.Empty(Allocate().Edits);
+    }
+
+    [Fact]
+    public void A_value_inserted_into_itself_and_kept_is_copied_once()
+    {
+        VirtualRegister value = _builder.Arguments(1)[0];
+        VirtualRegister inserted = _builder.Insert(value, value);
+        _builder.Return(_builder.Add(inserted, value));
+        Assert.Single(Allocate().Edits);
+    }
+
     [Fact]
     public void Constants_are_computed_again_rather_than_spilled()
     {
