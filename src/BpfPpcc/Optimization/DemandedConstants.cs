@@ -50,7 +50,8 @@ public static class DemandedConstants
             for (int i = 0; i < user.Operands.Length; i++)
             {
                 IrInstruction operand = user.Operands[i];
-                int bits = DemandOf(user, i, demanded[user.Id]);
+                // What is shifted out is computed all the same, and a load for it needs its address.
+                int bits = Math.Max(1, DemandOf(user, i, demanded[user.Id]));
                 if (bits <= demanded[operand.Id])
                     continue;
                 demanded[operand.Id] = (byte)bits;

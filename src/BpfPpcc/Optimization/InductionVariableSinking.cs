@@ -100,15 +100,22 @@ public static class InductionVariableSinking
                     continue;
                 foreach (InductionVariable basis in group)
                 {
-                    if (!IsWantedInside(basis, header) || counted.Step % basis.Step != 0)
+                    if (!IsWantedInside(basis, header) || !TryFactor(counted.Step, basis.Step, out long factor))
                         continue;
-                    Sink(counted, basis, header);
+                    Sink(counted, basis, factor, header);
                     break;
                 }
             }
         }
 
         public void Complete() => _leaves.Commit();
+
+        /// <summary>By what one step is to be multiplied to give another, modulo 2 to the power of 64. The least step by -1 is itself.</summary>
+        private static bool TryFactor(long step, long basis, out long factor)
+        {
+            factor = basis == -1 ? unchecked(-step) : step / basis;
+            return unchecked(factor * basis) == step;
+        }
 
         /// <summary>The loop uses it for more than to count it.</summary>
         private bool IsWantedInside(InductionVariable variable, IrBlock header) =>
@@ -127,9 +134,8 @@ public static class InductionVariableSinking
             return false;
         }
 
-        private void Sink(InductionVariable counted, InductionVariable basis, IrBlock header)
+        private void Sink(InductionVariable counted, InductionVariable basis, long factor, IrBlock header)
         {
-            long factor = counted.Step / basis.Step;
             long difference = unchecked(counted.Start.Immediate - basis.Start.Immediate * factor);
             foreach ((IrInstruction user, int operand) in uses[counted.Phi])
             {

@@ -116,6 +116,21 @@ internal sealed partial class FunctionGenerator
         return true;
     }
 
+    /// <summary>A sum that nothing but a shift reads, so that all depends on how many of its bits that takes for needed.</summary>
+    private bool LoneShift()
+    {
+        int a = Take(), b = Take(), result = Take();
+        Emit(Slot.Alu(_random.Pick(Add, Sub, Mul, Xor), Is64(), a, b));
+        int shift = _random.Pick(Lsh, Rsh, Arsh);
+        if (_random.Coin())
+            Emit(Slot.AluImm(shift, true, a, _random.Pick(1, 30, 31, 32, 33, 63)));
+        else
+            Emit([Slot.AluImm(And, true, b, 63), Slot.Alu(shift, true, a, b)]);
+        Emit([Slot.Alu(_random.Pick(Add, Xor), true, result, a), Slot.Mov(a, result)]);
+        Release(a, b, result);
+        return true;
+    }
+
     /// <summary>Two ways that end alike, or differ in one instruction of their ends.</summary>
     private bool SameEnds()
     {

@@ -106,10 +106,19 @@ internal sealed partial class FunctionGenerator
     private void Choose(int r, int ifTrue, int ifFalse, Slot condition)
     {
         var label = new Label();
-        Emit(Slot.MovImm(r, ifTrue));
+        SetNumber(r, ifTrue);
         JumpIf(condition, label, isChoice: true);
-        Emit(Slot.MovImm(r, ifFalse));
+        SetNumber(r, ifFalse);
         Bind(label);
+    }
+
+    /// <summary>A constant by its lower half; the upper half is its sign, 0 or something else.</summary>
+    private void SetNumber(int r, int value)
+    {
+        if (_random.Chance(15))
+            Emit(Slot.LoadImmediate64(r, (ulong)_random.Between(1, 3) << 32 | (uint)value));
+        else
+            Emit(Slot.AluImm(MovOp, _random.Chance(70), r, value));
     }
 
     /// <summary>A number, often one that the input decides.</summary>

@@ -26,6 +26,7 @@ internal sealed partial class FunctionGenerator
         FieldMask,
         ExtendedLoad,
         WordMix,
+        LoneShift,
     }
 
     private void PatternStatement()
@@ -57,6 +58,7 @@ internal sealed partial class FunctionGenerator
         Pattern.FieldMask => FieldMask(),
         Pattern.ExtendedLoad => ExtendedLoad(),
         Pattern.WordMix => WordMix(),
+        Pattern.LoneShift => LoneShift(),
     };
 
     /// <summary>A number that the rest of the statement may change, and that nothing else takes until <see cref="Release"/>.</summary>
