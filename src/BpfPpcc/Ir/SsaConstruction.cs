@@ -83,7 +83,7 @@ public sealed class SsaConstruction
                 phi.Operands[i] = AtEnd(predecessors[i])?[variable] ?? _leaves.Undefined();
         }
 
-        RemoveTrivialPhis();
+        TrivialPhis.Remove(_function, _leaves, _phis);
     }
 
     /// <summary>Null for a block that was not visited.</summary>
@@ -96,56 +96,6 @@ public sealed class SsaConstruction
         {
             if (_atEnd[predecessors[i].Id]![variable] != value)
                 return false;
-        }
-
-        return true;
-    }
-
-    private void RemoveTrivialPhis()
-    {
-        var replacements = new IrReplacements(_function);
-        var users = new Dictionary<IrInstruction, List<IrInstruction>>(_phis.Count);
-        var work = new Queue<IrInstruction>(_phis.Count);
-        foreach ((IrInstruction phi, _) in _phis)
-            users.Add(phi, []);
-        foreach ((IrInstruction phi, _) in _phis)
-        {
-            work.Enqueue(phi);
-            foreach (IrInstruction operand in phi.Operands)
-            {
-                if (operand != phi && users.TryGetValue(operand, out List<IrInstruction>? uses))
-                    uses.Add(phi);
-            }
-        }
-
-        while (work.TryDequeue(out IrInstruction? phi))
-        {
-            if (replacements.IsReplaced(phi) || !IsTrivial(phi, replacements, out IrInstruction? value))
-                continue;
-            value ??= _leaves.Undefined();
-            replacements.Replace(phi, value);
-            List<IrInstruction> uses = users[phi];
-            foreach (IrInstruction user in uses)
-                work.Enqueue(user);
-            if (users.TryGetValue(value, out List<IrInstruction>? inherited))
-                inherited.AddRange(uses);
-        }
-
-        replacements.Apply();
-    }
-
-    /// <summary>All operands are one value or the phi itself. Without any value it is read only where it was never written.</summary>
-    private static bool IsTrivial(IrInstruction phi, IrReplacements replacements, out IrInstruction? value)
-    {
-        value = null;
-        foreach (IrInstruction operand in phi.Operands)
-        {
-            IrInstruction resolved = replacements.Resolve(operand);
-            if (resolved == phi || resolved == value)
-                continue;
-            if (value != null)
-                return false;
-            value = resolved;
         }
 
         return true;

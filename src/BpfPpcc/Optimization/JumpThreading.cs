@@ -20,7 +20,7 @@ public static class JumpThreading
     /// <summary>A way that leads past a block may lead to another such block.</summary>
     private const int MostRounds = 3;
 
-    /// <summary>Phis that are led past in one round, times blocks: what repairing them takes in memory.</summary>
+    /// <summary>Phis that are led past in one round, times blocks: what repairing them takes if all of them live to the end.</summary>
     private const int MostRepairs = 2_000_000;
 
     public static void Run(IrFunction function, IrModule module)

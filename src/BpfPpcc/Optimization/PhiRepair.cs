@@ -6,45 +6,111 @@ namespace BpfPpcc.Optimization;
 /// Phis that are led past: each is a variable, set by the phi in its block and by every block that leads past that one. Uses see what was set
 /// last.
 /// </summary>
+/// <remarks>
+/// Takes time and memory by the uses of the variables and by the blocks at whose start they are live, not by variables times blocks: long
+/// chains of branches have thousands of either, but most variables are dead a few blocks on.
+/// </remarks>
 internal sealed class PhiRepair(
     IrFunction function,
     int[] variableOf,
     List<IrInstruction> phis,
     Dictionary<IrBlock, List<(int Variable, IrInstruction Value)>> bypasses)
 {
-    private readonly int _words = (phis.Count + 63) / 64;
+    private readonly IrLeaves _leaves = new(function);
+
+    /// <summary>By variable: its value at this place; null where it is not live, or was not set on any path.</summary>
+    private readonly IrInstruction?[] _current = new IrInstruction?[phis.Count];
+
+    /// <summary>The variables that have a value at this place.</summary>
+    private readonly List<int> _known = [];
+    private readonly Dictionary<(int Block, int Variable), IrInstruction> _atEnd = [];
+    private readonly List<(IrInstruction Phi, int Variable)> _newPhis = [];
 
     public void Run()
     {
         IrBlock[] order = new DepthFirstWalk(function).ReversePostorder;
-        ulong[][] live = SolveLiveness(order);
-        var leaves = new IrLeaves(function);
-        var widths = new byte[phis.Count];
-        for (int i = 0; i < widths.Length; i++)
-            widths[i] = phis[i].Width;
-        var variables = new SsaConstruction(function, leaves, widths);
+        List<int>?[] live = new VariableLiveness(function, phis, bypasses, variableOf).Solve(order);
         var isLeft = new bool[function.BlockCount];
         foreach (IrBlock block in order)
         {
-            variables.Enter(block, live[block.Id], block.Predecessors.TrueForAll(predecessor => isLeft[predecessor.Id]));
-            Rewrite(block, variables);
-            variables.Leave(block);
+            if (live[block.Id] is { } variables)
+                Enter(block, variables, block.Predecessors.TrueForAll(predecessor => isLeft[predecessor.Id]));
+            Rewrite(block);
+            Leave(block);
             isLeft[block.Id] = true;
         }
 
-        variables.Complete();
-        leaves.Commit();
+        foreach ((IrInstruction phi, int variable) in _newPhis)
+            phi.Operands = [.. phi.Block!.Predecessors.Select(predecessor => AtEnd(predecessor, variable) ?? _leaves.Undefined())];
+        TrivialPhis.Remove(function, _leaves, _newPhis);
+        _leaves.Commit();
     }
 
-    private void Rewrite(IrBlock block, SsaConstruction variables)
+    /// <param name="isSealed">All predecessors are left.</param>
+    private void Enter(IrBlock block, List<int> live, bool isSealed)
+    {
+        var atStart = new List<IrInstruction>();
+        foreach (int variable in live)
+        {
+            if (isSealed && IsSameEverywhere(block.Predecessors, variable, out IrInstruction? value))
+            {
+                if (value != null)
+                    Set(variable, value);
+                continue;
+            }
+
+            IrInstruction phi = function.NewInstruction(IrOpcode.Phi);
+            phi.Width = phis[variable].Width;
+            phi.Block = block;
+            atStart.Add(phi);
+            _newPhis.Add((phi, variable));
+            Set(variable, phi);
+        }
+
+        block.Instructions.InsertRange(0, atStart);
+    }
+
+    private bool IsSameEverywhere(List<IrBlock> predecessors, int variable, out IrInstruction? value)
+    {
+        value = predecessors.Count == 0 ? null : AtEnd(predecessors[0], variable);
+        for (int i = 1; i < predecessors.Count; i++)
+        {
+            if (AtEnd(predecessors[i], variable) != value)
+                return false;
+        }
+
+        return true;
+    }
+
+    private void Leave(IrBlock block)
+    {
+        foreach (int variable in _known)
+        {
+            _atEnd.Add((block.Id, variable), _current[variable]!);
+            _current[variable] = null;
+        }
+
+        _known.Clear();
+    }
+
+    private IrInstruction? AtEnd(IrBlock block, int variable) => _atEnd.GetValueOrDefault((block.Id, variable));
+
+    private void Set(int variable, IrInstruction value)
+    {
+        if (_current[variable] is null)
+            _known.Add(variable);
+        _current[variable] = value;
+    }
+
+    private void Rewrite(IrBlock block)
     {
         if (bypasses.TryGetValue(block, out List<(int Variable, IrInstruction Value)>? values))
         {
             var current = new IrInstruction[values.Count];
             for (int i = 0; i < current.Length; i++)
-                current[i] = Read(values[i].Value, variables);
+                current[i] = Read(values[i].Value);
             for (int i = 0; i < current.Length; i++)
-                variables[values[i].Variable] = current[i];
+                Set(values[i].Variable, current[i]);
         }
 
         foreach (IrInstruction instruction in block.Instructions)
@@ -52,12 +118,12 @@ internal sealed class PhiRepair(
             if (instruction.Opcode == IrOpcode.Phi)
             {
                 if (VariableOf(instruction) is >= 0 and var variable)
-                    variables[variable] = instruction;
+                    Set(variable, instruction);
                 continue;
             }
 
             for (int i = 0; i < instruction.Operands.Length; i++)
-                instruction.Operands[i] = Read(instruction.Operands[i], variables);
+                instruction.Operands[i] = Read(instruction.Operands[i]);
         }
 
         foreach (IrBlock successor in block.Successors)
@@ -67,98 +133,15 @@ internal sealed class PhiRepair(
             {
                 if (phi.Opcode != IrOpcode.Phi)
                     break;
-                // Those of the construction get their operands at its end.
+                // New ones get their operands at the end.
                 if (phi.Operands.Length > way)
-                    phi.Operands[way] = Read(phi.Operands[way], variables);
+                    phi.Operands[way] = Read(phi.Operands[way]);
             }
         }
     }
 
     private int VariableOf(IrInstruction value) => value.Id < variableOf.Length ? variableOf[value.Id] : -1;
 
-    private IrInstruction Read(IrInstruction value, SsaConstruction variables) =>
-        VariableOf(value) is >= 0 and var variable ? variables[variable] : value;
-
-    /// <summary>By block: the variables that may be read from its start on before they are set.</summary>
-    private ulong[][] SolveLiveness(IrBlock[] order)
-    {
-        var live = new ulong[function.BlockCount][];
-        var sets = new ulong[function.BlockCount][];
-        foreach (IrBlock block in order)
-        {
-            live[block.Id] = new ulong[_words];
-            sets[block.Id] = new ulong[_words];
-        }
-
-        foreach (IrBlock block in order)
-            Summarize(block, live[block.Id], sets[block.Id]);
-        bool changed;
-        do
-        {
-            changed = false;
-            for (int i = order.Length - 1; i >= 0; i--)
-                changed |= Propagate(order[i], live, sets[order[i].Id]);
-        }
-        while (changed);
-
-        return live;
-    }
-
-    private void Summarize(IrBlock block, ulong[] reads, ulong[] sets)
-    {
-        if (bypasses.TryGetValue(block, out List<(int Variable, IrInstruction Value)>? values))
-        {
-            foreach ((_, IrInstruction value) in values)
-                NoteRead(value, reads, sets);
-            foreach ((int variable, _) in values)
-                sets[variable >> 6] |= 1UL << (variable & 63);
-        }
-
-        foreach (IrInstruction instruction in block.Instructions)
-        {
-            if (instruction.Opcode == IrOpcode.Phi)
-            {
-                if (VariableOf(instruction) is >= 0 and var variable)
-                    sets[variable >> 6] |= 1UL << (variable & 63);
-                continue;
-            }
-
-            foreach (IrInstruction operand in instruction.Operands)
-                NoteRead(operand, reads, sets);
-        }
-
-        foreach (IrBlock successor in block.Successors)
-        {
-            int way = successor.Predecessors.IndexOf(block);
-            foreach (IrInstruction phi in successor.Instructions)
-            {
-                if (phi.Opcode != IrOpcode.Phi)
-                    break;
-                NoteRead(phi.Operands[way], reads, sets);
-            }
-        }
-    }
-
-    private void NoteRead(IrInstruction value, ulong[] reads, ulong[] sets)
-    {
-        if (VariableOf(value) is >= 0 and var variable)
-            reads[variable >> 6] |= (1UL << (variable & 63)) & ~sets[variable >> 6];
-    }
-
-    private bool Propagate(IrBlock block, ulong[][] live, ulong[] sets)
-    {
-        bool changed = false;
-        ulong[] atEntry = live[block.Id];
-        foreach (IrBlock successor in block.Successors)
-        {
-            for (int word = 0; word < _words; word++)
-            {
-                ulong added = live[successor.Id][word] & ~sets[word] & ~atEntry[word];
-                atEntry[word] |= added;
-                changed |= added != 0;
-            }
-        }
-
-        return changed;
-    }
+    private IrInstruction Read(IrInstruction value) =>
+        VariableOf(value) is >= 0 and var variable ? _current[variable] ?? _leaves.Undefined() : value;
 }

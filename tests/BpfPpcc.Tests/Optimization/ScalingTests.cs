@@ -65,6 +65,25 @@ public sealed class ScalingTests
         Optimize(text.Append("r0 = r6\nexit\n"));
     }
 
+    [Fact]
+    public void Four_times_the_branches_to_lead_past_take_four_times_the_memory()
+    {
+        AllocatedFor(50);
+        Assert.InRange(AllocatedFor(800), 0, 5 * AllocatedFor(200));
+    }
+
+    /// <summary>Each branch knows of the one before, and each block's choice is of use in the next.</summary>
+    private static long AllocatedFor(int diamonds)
+    {
+        var text = new StringBuilder("r0 = 1\n");
+        for (int i = 0; i < diamonds; i++)
+            text.Append($"if r1 > {i} goto t{i}\nr0 += r2\ngoto e{i}\nt{i}: r0 ^= r3\ne{i}: r2 += 1\n");
+        IrModule module = IrText.Lift(text.Append("exit\n").ToString());
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        OptimizedModule.Run(module, level: 2);
+        return GC.GetAllocatedBytesForCurrentThread() - before;
+    }
+
     private static void Optimize(StringBuilder text)
     {
         IrModule module = IrText.Lift(text.ToString());
