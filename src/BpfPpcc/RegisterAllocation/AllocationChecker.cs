@@ -39,8 +39,6 @@ public sealed class AllocationChecker
     private const uint VolatileGprs = 0x00001ff8;
     private const uint CalleeSavedGprs = 0xffffc000;
 
-    private static readonly int[] Nothing = [];
-
     private readonly MachineFunction _function;
     private readonly Allocation _allocation;
     private readonly List<AllocationViolation> _violations = [];
@@ -206,7 +204,7 @@ public sealed class AllocationChecker
     private int[][] NewState()
     {
         var state = new int[GprCount + _allocation.SpillSlotCount][];
-        Array.Fill(state, Nothing);
+        Array.Fill(state, RegisterSets.Nothing);
         return state;
     }
 
@@ -244,7 +242,7 @@ public sealed class AllocationChecker
         if (_tested < 0 || !_constants.TryGetValue(0, out int zero))
             return state;
         var known = (int[][])state.Clone();
-        AddWhereverIs(_tested, zero, known);
+        RegisterSets.AddWhereverIs(_tested, zero, known);
         return known;
     }
 
@@ -263,7 +261,7 @@ public sealed class AllocationChecker
                 "an address is rematerialised into r0");
             bool isDefinition = _definedBy.TryGetValue(edit.Rematerialize, out int register);
             Require(isDefinition, "an edit repeats an instruction that is no rematerialisable definition of the function");
-            state[to] = isDefinition ? [register] : Nothing;
+            state[to] = isDefinition ? [register] : RegisterSets.Nothing;
             return;
         }
 
@@ -302,7 +300,7 @@ public sealed class AllocationChecker
 
         CheckUses(instruction, gprs, state);
         CheckDefs(instruction, gprs);
-        int[] copied = IsCopy(instruction) ? state[gprs[1].Number] : Nothing;
+        int[] copied = IsCopy(instruction) ? state[gprs[1].Number] : RegisterSets.Nothing;
         Clobber(instruction, state);
         for (int index = 0; index < gprs.Length; index++)
         {
@@ -310,14 +308,14 @@ public sealed class AllocationChecker
             if (operand.Kind == MachineOperandKind.VirtualRegister && operand.IsDef)
             {
                 if (!_sameConstant.ContainsKey(operand.Number))
-                    Forget(operand.Number, state);
+                    RegisterSets.Forget(operand.Number, state);
                 state[gprs[index].Number] = IsCopy(instruction) ? copied : [Canonical(operand.Number)];
             }
         }
 
         if (IsCopy(instruction))
         {
-            AddWhereverIs(Canonical(instruction.Operands[1].Number), instruction.Operands[0].Number, state);
+            RegisterSets.AddWhereverIs(Canonical(instruction.Operands[1].Number), instruction.Operands[0].Number, state);
         }
     }
 
@@ -331,15 +329,15 @@ public sealed class AllocationChecker
         {
             Require(gprs[0] == gprs[1], "a deleted copy joins two GPRs");
             CheckUses(instruction, gprs, state);
-            Forget(operands[0].Number, state);
-            AddWhereverIs(Canonical(operands[1].Number), operands[0].Number, state);
+            RegisterSets.Forget(operands[0].Number, state);
+            RegisterSets.AddWhereverIs(Canonical(operands[1].Number), operands[0].Number, state);
             return;
         }
 
         Require(instruction.IsRematerializable && _definedBy.ContainsKey(instruction), "a deleted instruction is neither copy nor rematerialisable");
         if (_definedBy.TryGetValue(instruction, out int register) && !_sameConstant.ContainsKey(register))
         {
-            Forget(register, state);
+            RegisterSets.Forget(register, state);
         }
     }
 
@@ -386,7 +384,7 @@ public sealed class AllocationChecker
 
     private static void Clobber(MachineInstruction instruction, int[][] state)
     {
-        state[0] = Nothing;
+        state[0] = RegisterSets.Nothing;
         if (!instruction.ClobbersVolatile)
         {
             return;
@@ -396,7 +394,7 @@ public sealed class AllocationChecker
         {
             if ((VolatileGprs >> gpr & 1) != 0)
             {
-                state[gpr] = Nothing;
+                state[gpr] = RegisterSets.Nothing;
             }
         }
     }
@@ -417,7 +415,7 @@ public sealed class AllocationChecker
             }
 
             int[] arriving = parameters.Count == 0 || state[location].Length == 0 ? state[location] : Rename(state[location], parameters, edge.Arguments);
-            int[] met = isFirst ? arriving : Intersection(known[location], arriving);
+            int[] met = isFirst ? arriving : RegisterSets.Intersection(known[location], arriving);
             changed |= met.Length != known[location].Length;
             known[location] = met;
         }
@@ -447,53 +445,6 @@ public sealed class AllocationChecker
 
         renamed.Sort();
         return renamed.ToArray();
-    }
-
-    private static int[] Intersection(int[] a, int[] b)
-    {
-        if (ReferenceEquals(a, b) || a.AsSpan().SequenceEqual(b))
-        {
-            return a;
-        }
-
-        var both = new List<int>();
-        foreach (int register in a)
-        {
-            if (Array.BinarySearch(b, register) >= 0)
-            {
-                both.Add(register);
-            }
-        }
-
-        return both.Count == 0 ? Nothing : both.ToArray();
-    }
-
-    private static void Forget(int register, int[][] state)
-    {
-        for (int location = 0; location < state.Length; location++)
-        {
-            int[] set = state[location];
-            if (set.Length > 0 && Array.BinarySearch(set, register) >= 0)
-            {
-                state[location] = Array.FindAll(set, other => other != register);
-            }
-        }
-    }
-
-    private static void AddWhereverIs(int source, int copy, int[][] state)
-    {
-        for (int location = 0; location < state.Length; location++)
-        {
-            int[] set = state[location];
-            if (set.Length > 0 && Array.BinarySearch(set, source) >= 0)
-            {
-                if (Array.BinarySearch(set, copy) >= 0)
-                    continue;
-                int[] larger = [.. set, copy];
-                Array.Sort(larger);
-                state[location] = larger;
-            }
-        }
     }
 
     private void Require(bool holds, string text)
