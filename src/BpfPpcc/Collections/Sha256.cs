@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace BpfPpcc.Collections;
@@ -65,17 +66,32 @@ public static class Sha256
         }
 
         (uint a, uint b, uint c, uint d, uint e, uint f, uint g, uint h) = (hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]);
-        for (int t = 0; t < Rounds; t++)
+        for (int t = 0; t < Rounds; t += 8)
         {
-            uint sum1 = BitOperations.RotateRight(e, 6) ^ BitOperations.RotateRight(e, 11) ^ BitOperations.RotateRight(e, 25);
-            uint sum0 = BitOperations.RotateRight(a, 2) ^ BitOperations.RotateRight(a, 13) ^ BitOperations.RotateRight(a, 22);
-            uint t1 = h + sum1 + (e & f ^ ~e & g) + Constants[t] + schedule[t];
-            uint t2 = sum0 + (a & b ^ a & c ^ b & c);
-            (h, g, f, e, d, c, b, a) = (g, f, e, d + t1, c, b, a, t1 + t2);
+            // Eight rounds bring every working variable back to its letter, so that none is moved.
+            Round(a, b, c, ref d, e, f, g, ref h, Constants[t] + schedule[t]);
+            Round(h, a, b, ref c, d, e, f, ref g, Constants[t + 1] + schedule[t + 1]);
+            Round(g, h, a, ref b, c, d, e, ref f, Constants[t + 2] + schedule[t + 2]);
+            Round(f, g, h, ref a, b, c, d, ref e, Constants[t + 3] + schedule[t + 3]);
+            Round(e, f, g, ref h, a, b, c, ref d, Constants[t + 4] + schedule[t + 4]);
+            Round(d, e, f, ref g, h, a, b, ref c, Constants[t + 5] + schedule[t + 5]);
+            Round(c, d, e, ref f, g, h, a, ref b, Constants[t + 6] + schedule[t + 6]);
+            Round(b, c, d, ref e, f, g, h, ref a, Constants[t + 7] + schedule[t + 7]);
         }
 
         ReadOnlySpan<uint> working = [a, b, c, d, e, f, g, h];
         for (int i = 0; i < hash.Length; i++)
             hash[i] += working[i];
+    }
+
+    /// <summary>One round without its renaming of the variables: d becomes e, and h becomes a.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Round(uint a, uint b, uint c, ref uint d, uint e, uint f, uint g, ref uint h, uint word)
+    {
+        uint sum1 = BitOperations.RotateRight(e, 6) ^ BitOperations.RotateRight(e, 11) ^ BitOperations.RotateRight(e, 25);
+        uint sum0 = BitOperations.RotateRight(a, 2) ^ BitOperations.RotateRight(a, 13) ^ BitOperations.RotateRight(a, 22);
+        uint t1 = h + sum1 + (g ^ e & (f ^ g)) + word;
+        d += t1;
+        h = t1 + sum0 + (a & b | c & (a | b));
     }
 }
