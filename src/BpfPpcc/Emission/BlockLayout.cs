@@ -20,12 +20,22 @@ internal sealed class BlockLayout
     private readonly int[] _rank;
     private readonly bool[] _isPlaced;
     private readonly ReturnBlocks _returns;
+    private readonly bool _hasFrame;
 
-    private BlockLayout(MachineFunction function, int[] remaining, ReturnBlocks returns)
+    private BlockLayout(MachineFunction function, int[] remaining, bool[] needsFrame, bool hasFrame)
     {
         _function = function;
-        _returns = returns;
-        _forward = ForwardEmptyBlocks(function, FindEmptyBlocks(function, remaining));
+        _hasFrame = hasFrame;
+        _returns = new ReturnBlocks(function, remaining);
+        bool[] isEmpty = FindEmptyBlocks(function, remaining);
+        _forward = ForwardEmptyBlocks(function, isEmpty);
+        Region = FrameRegion.Of(function, needsFrame, FindRepeatable(needsFrame));
+        if (Region.SavePoint >= 0 && isEmpty[Region.SavePoint])
+        {
+            isEmpty[Region.SavePoint] = false;
+            _forward = ForwardEmptyBlocks(function, isEmpty);
+        }
+
         _reversePostorder = ReversePostorder(function);
         _rank = new int[function.Blocks.Count];
         for (int i = 0; i < _reversePostorder.Length; i++)
@@ -33,22 +43,25 @@ internal sealed class BlockLayout
         _isPlaced = new bool[function.Blocks.Count];
     }
 
+    /// <summary>Which blocks run with the frame set up.</summary>
+    public FrameRegion Region { get; }
+
     /// <summary>Blocks in the order of the code.</summary>
     public List<int> Order { get; } = [];
 
     /// <summary>The block that a branch to <paramref name="block"/> goes to.</summary>
     public int Resolve(int block) => _forward[block];
 
-    /// <summary>The block is nothing but a blr, so that a conditional branch to it is a conditional return.</summary>
-    public bool IsPlainReturn(int block) => _returns.IsPlain(block);
+    /// <summary>The block is nothing but the return, so that without a frame a conditional branch to it is a conditional return.</summary>
+    public bool IsOnlyReturn(int block) => _returns.IsPlain(block);
 
-    /// <summary>A jump to the block is better the block itself.</summary>
-    public bool IsRepeated(int block) => _returns.IsShort(block);
+    /// <summary>Without a frame a jump to the block is better the block itself.</summary>
+    public bool IsShortReturn(int block) => _returns.IsShort(block);
 
     public static BlockLayout Of(MachineFunction function, Allocation allocation, FrameLayout frame)
     {
         int[] remaining = CountInstructions(function, allocation);
-        var layout = new BlockLayout(function, remaining, new ReturnBlocks(function, remaining, frame));
+        var layout = new BlockLayout(function, remaining, FrameNeeds.Find(function, allocation, frame), !frame.IsNothing);
         layout.LeaveOutRepeated();
         layout.Place();
         return layout;
@@ -148,6 +161,25 @@ internal sealed class BlockLayout
         return block.Successors[isSwapped ? 1 - index : index].Target;
     }
 
+    /// <summary>
+    /// Returns that may be written with and without a frame: nothing branches to them on a condition, or that branch is a return itself.
+    /// </summary>
+    private bool[] FindRepeatable(bool[] needsFrame)
+    {
+        var isRepeatable = new bool[_forward.Length];
+        for (int block = 0; block < isRepeatable.Length; block++)
+            isRepeatable[block] = _returns.IsShort(block) && !needsFrame[block];
+        foreach (MachineBlock block in _function.Blocks)
+        {
+            if (block.Successors.Count < 2)
+                continue;
+            foreach (MachineEdge edge in block.Successors)
+                isRepeatable[_forward[edge.Target]] &= _returns.IsPlain(_forward[edge.Target]);
+        }
+
+        return isRepeatable;
+    }
+
     /// <summary>Return blocks that only jumps lead to, or conditional returns, are not needed in a place of their own.</summary>
     private void LeaveOutRepeated()
     {
@@ -155,10 +187,13 @@ internal sealed class BlockLayout
         isNeeded[0] = true;
         foreach (MachineBlock block in _function.Blocks)
         {
-            if (block.Successors.Count < 2)
-                continue;
+            bool returnsAtOnce = !_hasFrame || !Region.Contains(block.Index);
             foreach (MachineEdge edge in block.Successors)
-                isNeeded[_forward[edge.Target]] |= !_returns.IsPlain(_forward[edge.Target]);
+            {
+                int target = _forward[edge.Target];
+                bool isRepeated = returnsAtOnce && (block.Successors.Count == 1 ? _returns.IsShort(target) : _returns.IsPlain(target));
+                isNeeded[target] |= !isRepeated;
+            }
         }
 
         for (int block = 0; block < isNeeded.Length; block++)

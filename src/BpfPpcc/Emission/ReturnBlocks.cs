@@ -2,7 +2,7 @@ using BpfPpcc.Mir;
 
 namespace BpfPpcc.Emission;
 
-/// <summary>Which blocks do nothing but return, or little more, so that to repeat them costs no more than to jump there.</summary>
+/// <summary>Which blocks do nothing but return, or little more, so that to repeat them costs no more than to jump there where no frame is to be torn down.</summary>
 internal sealed class ReturnBlocks
 {
     private readonly bool[] _isPlain;
@@ -10,13 +10,10 @@ internal sealed class ReturnBlocks
 
     /// <param name="function">The function.</param>
     /// <param name="remaining">By block: instructions and edits that are left after allocation, the terminator among them.</param>
-    /// <param name="frame">Says how long a return is.</param>
-    public ReturnBlocks(MachineFunction function, int[] remaining, FrameLayout frame)
+    public ReturnBlocks(MachineFunction function, int[] remaining)
     {
         _isPlain = new bool[function.Blocks.Count];
         _isShort = new bool[function.Blocks.Count];
-        if (!frame.HasPlainReturn)
-            return;
         for (int i = 1; i < _isPlain.Length; i++)
         {
             MachineBlock block = function.Blocks[i];
@@ -26,10 +23,10 @@ internal sealed class ReturnBlocks
         }
     }
 
-    /// <summary>A blr and nothing else.</summary>
+    /// <summary>The return and nothing else.</summary>
     public bool IsPlain(int block) => _isPlain[block];
 
-    /// <summary>A blr, and before it at most one instruction.</summary>
+    /// <summary>The return, and before it at most one instruction.</summary>
     public bool IsShort(int block) => _isShort[block];
 
     private static bool IsOneWord(MachineInstruction instruction) => instruction.Pseudo switch
