@@ -29,7 +29,7 @@ internal sealed class BlockLayout
         _returns = new ReturnBlocks(function, remaining);
         bool[] isEmpty = FindEmptyBlocks(function, remaining);
         _forward = ForwardEmptyBlocks(function, isEmpty);
-        Region = FrameRegion.Of(function, needsFrame, FindRepeatable(needsFrame));
+        Region = FrameRegion.Of(function, needsFrame, _returns.FindRepeatable(needsFrame, _forward));
         if (Region.SavePoint >= 0 && isEmpty[Region.SavePoint])
         {
             isEmpty[Region.SavePoint] = false;
@@ -161,25 +161,6 @@ internal sealed class BlockLayout
         return block.Successors[isSwapped ? 1 - index : index].Target;
     }
 
-    /// <summary>
-    /// Returns that may be written with and without a frame: nothing branches to them on a condition, or that branch is a return itself.
-    /// </summary>
-    private bool[] FindRepeatable(bool[] needsFrame)
-    {
-        var isRepeatable = new bool[_forward.Length];
-        for (int block = 0; block < isRepeatable.Length; block++)
-            isRepeatable[block] = _returns.IsShort(block) && !needsFrame[block];
-        foreach (MachineBlock block in _function.Blocks)
-        {
-            if (block.Successors.Count < 2)
-                continue;
-            foreach (MachineEdge edge in block.Successors)
-                isRepeatable[_forward[edge.Target]] &= _returns.IsPlain(_forward[edge.Target]);
-        }
-
-        return isRepeatable;
-    }
-
     /// <summary>Return blocks that only jumps lead to, or conditional returns, are not needed in a place of their own.</summary>
     private void LeaveOutRepeated()
     {
@@ -187,17 +168,19 @@ internal sealed class BlockLayout
         isNeeded[0] = true;
         foreach (MachineBlock block in _function.Blocks)
         {
-            bool returnsAtOnce = !_hasFrame || !Region.Contains(block.Index);
             foreach (MachineEdge edge in block.Successors)
-            {
-                int target = _forward[edge.Target];
-                bool isRepeated = returnsAtOnce && (block.Successors.Count == 1 ? _returns.IsShort(target) : _returns.IsPlain(target));
-                isNeeded[target] |= !isRepeated;
-            }
+                isNeeded[_forward[edge.Target]] |= !IsRepeatedIn(block, _forward[edge.Target]);
         }
 
         for (int block = 0; block < isNeeded.Length; block++)
             _isPlaced[block] = !isNeeded[block] && _returns.IsShort(block);
+    }
+
+    /// <summary>The block does not lead to the return <paramref name="target"/>, but returns itself.</summary>
+    private bool IsRepeatedIn(MachineBlock block, int target)
+    {
+        bool hasPlainReturn = !_hasFrame || !Region.Contains(block.Index);
+        return hasPlainReturn && (block.Successors.Count == 1 ? _returns.IsShort(target) : _returns.IsPlain(target));
     }
 
     private void Place()
@@ -238,7 +221,8 @@ internal sealed class BlockLayout
         foreach (int predecessor in predecessors)
         {
             bool isForward = _rank[predecessor] < _rank[target];
-            if (isForward && !_isPlaced[predecessor] && _forward[predecessor] == predecessor && FrequencyOf(predecessor) >= FrequencyOf(block))
+            if (isForward && !_isPlaced[predecessor] && _forward[predecessor] == predecessor && FrequencyOf(predecessor) >= FrequencyOf(block)
+                && !IsRepeatedIn(_function.Blocks[predecessor], target))
                 return false;
         }
 

@@ -27,6 +27,9 @@ internal sealed class TailMerging
     /// <summary>A path that becomes one jump longer for it must save this many words.</summary>
     private const int FewestWords = 2;
 
+    /// <summary>The same where the way ends, and the jump would be the only one.</summary>
+    private const int FewestWordsOfReturn = 4;
+
     /// <summary>Ends that are compared with one: keeps the search linear.</summary>
     private const int MostComparisons = 40;
 
@@ -135,7 +138,7 @@ internal sealed class TailMerging
         {
             DropEmpty(segment);
             int target = segment.Jump >= 0 ? Resolve(segment.Jump) : segment.FallsThrough ? segment.Next!.Label : CodeSegment.Nowhere;
-            if (target == CodeSegment.Nowhere || segment.Length == 0)
+            if (segment.Length == 0)
                 continue;
             ref List<CodeSegment>? ends = ref CollectionsMarshal.GetValueRefOrAddDefault(_byTarget, target, out _);
             (ends ??= []).Add(segment);
@@ -191,7 +194,8 @@ internal sealed class TailMerging
             return false;
         bool isWhole = length == gone.Length && gone != _first;
         bool isFree = kept.FallsThrough || (isWhole && gone.Previous is { FallsThrough: false });
-        bool isAllowed = (isWhole || length < gone.Length) && (isFree || (!gone.IsHot && length >= FewestWords));
+        int fewest = gone.Jump < 0 && !gone.FallsThrough ? FewestWordsOfReturn : FewestWords;
+        bool isAllowed = (isWhole || length < gone.Length) && (isFree || (!gone.IsHot && length >= fewest));
         if (!isAllowed)
             return false;
         if (length < kept.Length)

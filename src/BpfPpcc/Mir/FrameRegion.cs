@@ -50,6 +50,27 @@ internal sealed class FrameRegion
     /// <summary>The block has the frame. Of a repeatable block the one on paths with the frame is meant, if there are such.</summary>
     public bool Contains(int block) => _isReached[block];
 
+    /// <summary>Every path to the block has the frame set up.</summary>
+    public bool IsBelow(int block) => _isReached[block] && Dominators.Dominates(SavePoint, block);
+
+    /// <summary>
+    /// The region as far as it can be known before registers are allocated: the blocks that call need a frame, and a return is what stands in its block.
+    /// </summary>
+    public static FrameRegion OfCalls(MachineFunction function)
+    {
+        var needsFrame = new bool[function.Blocks.Count];
+        var remaining = new int[function.Blocks.Count];
+        var forward = new int[function.Blocks.Count];
+        foreach (MachineBlock block in function.Blocks)
+        {
+            needsFrame[block.Index] = block.Instructions.Exists(static instruction => instruction.ClobbersVolatile);
+            remaining[block.Index] = block.Instructions.Count;
+            forward[block.Index] = block.Index;
+        }
+
+        return Of(function, needsFrame, new ReturnBlocks(function, remaining).FindRepeatable(needsFrame, forward));
+    }
+
     private MirDominators Dominators => _dominators ??= new MirDominators(_function);
 
     private void Cover(int block)
