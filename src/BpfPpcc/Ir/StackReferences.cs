@@ -41,19 +41,21 @@ public sealed class StackReferences
 
     private readonly SymbolTable _symbols;
     private readonly bool _knowsAccesses;
+    private readonly int _reach;
     private readonly Dictionary<IrInstruction, (long Low, long High)> _computed = [];
     private readonly List<StackReference> _references = [];
 
-    private StackReferences(SymbolTable symbols, bool knowsAccesses)
+    private StackReferences(IrFunction function, SymbolTable symbols)
     {
         _symbols = symbols;
-        _knowsAccesses = knowsAccesses;
+        _knowsAccesses = function.KnowsStackAccesses;
+        _reach = function.StackReach;
     }
 
     /// <summary>In the order of the blocks and their instructions; what does nothing to the stack is left out.</summary>
     public static List<StackReference> Find(IrFunction function, SymbolTable symbols)
     {
-        var references = new StackReferences(symbols, function.KnowsStackAccesses);
+        var references = new StackReferences(function, symbols);
         references.FindComputed(function);
         foreach (IrBlock block in function.Blocks)
         {
@@ -136,7 +138,7 @@ public sealed class StackReferences
         }
         else if (_knowsAccesses && !(isAccess && instruction.Operands[0].Opcode == IrOpcode.SymbolAddress))
         {
-            _references.Add(new StackReference(instruction, StackUse.Anywhere, -StackExtent.Full, 0));
+            _references.Add(new StackReference(instruction, StackUse.Anywhere, -_reach, 0));
         }
     }
 
