@@ -66,6 +66,18 @@ public sealed class ScalingTests
     }
 
     [Fact]
+    public void Many_calls_of_one_function_and_a_long_chain_of_functions()
+    {
+        var text = new StringBuilder(".program main\nr6 = r1\nr0 = 0\n");
+        for (int i = 0; i < 5_000; i++)
+            text.Append("r1 = r0\nr2 = r6\ncall small\n");
+        text.Append("call f0\nexit\n.subprogram small static\nr0 = r2\nr0 += r1\nif r0 > 5 goto l\nr0 *= r1\nl:\nexit\n");
+        for (int i = 0; i < 6; i++)
+            text.Append($".subprogram f{i} static\nr1 = 5\nr2 = 7\ncall small\n{(i < 5 ? $"call f{i + 1}\n" : "")}exit\n");
+        Optimize(text);
+    }
+
+    [Fact]
     public void Four_times_the_branches_to_lead_past_take_four_times_the_memory()
     {
         AllocatedFor(50);
