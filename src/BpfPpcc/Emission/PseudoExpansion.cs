@@ -53,8 +53,7 @@ internal sealed class PseudoExpansion(CodeBuffer code, TargetDescription target)
                 WriteIndirectCall();
                 break;
             case MachinePseudo.AtomicReadModifyWrite:
-                WriteReadModifyWrite(
-                    gprs[0], gprs[1], gprs[2], gprs[3], (AtomicKind)operands[4].Value, operands[5].Value == 8, operands[6].Value != 0);
+                WriteReadModifyWrite(operands, gprs);
                 break;
             case MachinePseudo.AtomicCompareExchange:
                 WriteCompareExchange(gprs[0], gprs[1], gprs[2], gprs[3], operands[4].Value == 8);
@@ -149,26 +148,32 @@ internal sealed class PseudoExpansion(CodeBuffer code, TargetDescription target)
         _code.LoadFromFrame(Gpr.R2, _target.TocSaveOffset);
     }
 
-    private void WriteReadModifyWrite(Gpr old, Gpr temporary, Gpr address, Gpr value, AtomicKind kind, bool isDoubleword, bool isOrdered)
+    private void WriteReadModifyWrite(MachineOperand[] operands, ReadOnlySpan<Gpr> gprs)
     {
+        (Gpr old, Gpr temporary, Gpr address) = (gprs[0], gprs[1], gprs[2]);
+        bool isImmediate = operands[3].Kind == MachineOperandKind.Immediate;
+        long value = isImmediate ? operands[3].Value : gprs[3].Number;
+        var kind = (AtomicKind)operands[4].Value;
+        bool isDoubleword = operands[5].Value == 8;
+        bool isOrdered = operands[6].Value != 0;
         if (isOrdered)
             _code.Emit(Ppc64Opcode.Sync);
         int loop = _code.Offset;
         WriteLoadAndReserve(old, address, isDoubleword);
-        Gpr stored = kind == AtomicKind.Exchange ? value : temporary;
+        Gpr stored = kind == AtomicKind.Exchange ? gprs[3] : temporary;
         switch (kind)
         {
             case AtomicKind.Add:
-                _code.Emit(Ppc64Opcode.Add, temporary.Number, old.Number, value.Number);
+                _code.Emit(isImmediate ? Ppc64Opcode.Addi : Ppc64Opcode.Add, temporary.Number, old.Number, value);
                 break;
             case AtomicKind.Or:
-                _code.Emit(Ppc64Opcode.Or, temporary.Number, old.Number, value.Number);
+                _code.Emit(isImmediate ? Ppc64Opcode.Ori : Ppc64Opcode.Or, temporary.Number, old.Number, value);
                 break;
             case AtomicKind.And:
-                _code.Emit(Ppc64Opcode.And, temporary.Number, old.Number, value.Number);
+                _code.Emit(isImmediate ? Ppc64Opcode.AndiRc : Ppc64Opcode.And, temporary.Number, old.Number, value);
                 break;
             case AtomicKind.Xor:
-                _code.Emit(Ppc64Opcode.Xor, temporary.Number, old.Number, value.Number);
+                _code.Emit(isImmediate ? Ppc64Opcode.Xori : Ppc64Opcode.Xor, temporary.Number, old.Number, value);
                 break;
             case AtomicKind.Exchange:
                 break;

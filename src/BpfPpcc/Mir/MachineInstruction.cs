@@ -38,7 +38,7 @@ public enum MachinePseudo : byte
     /// <summary>def fixed to r3 (or none), use fixed to r12, uses fixed to r3..r7. A call through a C function pointer.</summary>
     CallIndirect,
 
-    /// <summary>earlydef old, earlydef temporary, use address, use value, immediate <see cref="AtomicKind"/>, immediate width in bytes (4, 8), immediate 1 if ordered (fetch forms: sync before and behind). old is the value before; zero-extended for 4 bytes.</summary>
+    /// <summary>earlydef old, earlydef temporary, use address, value, immediate <see cref="AtomicKind"/>, immediate width in bytes (4, 8), immediate 1 if ordered (fetch forms: sync before and behind). old is the value before; zero-extended for 4 bytes. The value is a use, or an immediate: SI16 to add, UI16 for bits, none to exchange.</summary>
     AtomicReadModifyWrite,
 
     /// <summary>earlydef old, use address, use expected, use replacement, immediate width (4, 8). Ordered. old is zero-extended for 4 bytes.</summary>

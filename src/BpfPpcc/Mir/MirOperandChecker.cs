@@ -113,9 +113,12 @@ internal static class MirOperandChecker
     }
 
     private static string? AtomicViolation(MachineOperand[] operands) => Unless(operands.Length == 7
-        && operands[0].Role == OperandRole.EarlyDef && operands[1].Role == OperandRole.EarlyDef && IsUse(operands[2]) && IsUse(operands[3])
+        && operands[0].Role == OperandRole.EarlyDef && operands[1].Role == OperandRole.EarlyDef && IsUse(operands[2]) && IsAtomicValue(operands[3], operands[4].Value)
         && operands[4].Value is >= (int)AtomicKind.Add and <= (int)AtomicKind.Exchange && operands[5].Value is 4 or 8
-        && operands[6].Value is 0 or 1, "wants two early defs, two uses, an operation, a width and whether it is ordered");
+        && operands[6].Value is 0 or 1, "wants two early defs, an address, a value, an operation, a width and whether it is ordered");
+
+    private static bool IsAtomicValue(MachineOperand value, long kind) => IsUse(value) || (value.Kind == MachineOperandKind.Immediate
+        && kind != (int)AtomicKind.Exchange && (kind == (int)AtomicKind.Add ? Ppc64Fields.FitsSI16(value.Value) : Ppc64Fields.FitsUI16(value.Value)));
 
     // Rows of the table
 

@@ -1,5 +1,6 @@
 using BpfPpcc.Ir;
 using BpfPpcc.Mir;
+using BpfPpcc.Ppc64;
 using static BpfPpcc.Mir.MachineOperand;
 
 namespace BpfPpcc.Selection;
@@ -13,9 +14,9 @@ internal static class AtomicRules
     public static void SelectReadModifyWrite(SelectionContext context, IrInstruction atomic, VirtualRegister old)
     {
         MachineOperand address = AddressRules.UseAddress(context, atomic);
-        context.Emit(MachinePseudo.AtomicReadModifyWrite, EarlyDef(old), EarlyDef(context.NewRegister()), address,
-            context.UseLow(atomic.Operands[1], atomic.Width), Immediate((int)KindOf(atomic.Atomic)), Immediate(atomic.Width / 8),
-            Immediate(atomic.IsOrdered ? 1 : 0));
+        MachineOperand value = TryImmediate(atomic, out long immediate) ? Immediate(immediate) : context.UseLow(atomic.Operands[1], atomic.Width);
+        context.Emit(MachinePseudo.AtomicReadModifyWrite, EarlyDef(old), EarlyDef(context.NewRegister()), address, value,
+            Immediate((int)KindOf(atomic.Atomic)), Immediate(atomic.Width / 8), Immediate(atomic.IsOrdered ? 1 : 0));
     }
 
     public static void SelectCompareExchange(SelectionContext context, IrInstruction atomic, VirtualRegister old)
@@ -23,6 +24,24 @@ internal static class AtomicRules
         MachineOperand address = AddressRules.UseAddress(context, atomic);
         context.Emit(MachinePseudo.AtomicCompareExchange, EarlyDef(old), address, context.UseLow(atomic.Operands[1], atomic.Width),
             context.UseLow(atomic.Operands[2], atomic.Width), Immediate(atomic.Width / 8));
+    }
+
+    /// <summary>The value, if the instruction within the loop has room for it: addi, ori, andi. or xori.</summary>
+    private static bool TryImmediate(IrInstruction atomic, out long value)
+    {
+        if (!ValueFacts.TryConstant(atomic.Operands[1], out value))
+            return false;
+        switch (atomic.Atomic)
+        {
+            case IrAtomic.Add:
+                value = atomic.Width == 32 ? (int)value : value;
+                return Ppc64Fields.FitsSI16(value);
+            case IrAtomic.Or or IrAtomic.And or IrAtomic.Xor:
+                value = atomic.Width == 32 ? (uint)value : value;
+                return Ppc64Fields.FitsUI16(value);
+            default:
+                return false;
+        }
     }
 
     private static AtomicKind KindOf(IrAtomic atomic) => atomic switch

@@ -176,6 +176,21 @@ public sealed class PseudoExpansionTests
                 .Return().Emit());
 
     [Theory]
+    [InlineData(AtomicKind.Add, 8, -1, "1: ldarx 3,0,5\n addi 4,3,-1\n stdcx. 4,0,5\n bne- 1b")]
+    [InlineData(AtomicKind.Or, 4, 0x8000, "1: lwarx 3,0,5\n ori 4,3,0x8000\n stwcx. 4,0,5\n bne- 1b")]
+    [InlineData(AtomicKind.And, 8, 0xffff, "1: ldarx 3,0,5\n andi. 4,3,0xffff\n stdcx. 4,0,5\n bne- 1b")]
+    [InlineData(AtomicKind.Xor, 4, 1, "1: lwarx 3,0,5\n xori 4,3,1\n stwcx. 4,0,5\n bne- 1b")]
+    public void AtomicReadModifyWrite_takes_an_immediate(AtomicKind kind, int width, int value, string expected) =>
+        EmittedCode.AssertAssembly(
+            expected + "\n blr",
+            new MirBuilder()
+                .Pseudo(
+                    MachinePseudo.AtomicReadModifyWrite,
+                    MachineOperand.EarlyDef(new VirtualRegister(3)), MachineOperand.EarlyDef(new VirtualRegister(4)), Use(5), Imm(value),
+                    Imm((long)kind), Imm(width), Imm(0))
+                .Return().Emit());
+
+    [Theory]
     [InlineData(8, "sync\n 1: ldarx 3,0,5\n cmpd 3,6\n bne- 2f\n stdcx. 7,0,5\n bne- 1b\n 2: sync\n blr")]
     [InlineData(4, "sync\n 1: lwarx 3,0,5\n cmpw 3,6\n bne- 2f\n stwcx. 7,0,5\n bne- 1b\n 2: sync\n blr")]
     public void AtomicCompareExchange_is_a_loop(int width, string expected) =>

@@ -7,6 +7,8 @@ namespace BpfPpcc.Tests.Selection;
 /// <summary>Every access at every kind of address and at offsets where displacements end, in both byte orders.</summary>
 public sealed class MemoryTests
 {
+    private static readonly long[] s_atomicValues = [1, -1, 0x7fff, 0x8000, 0xffff, 0x10000, -0x8000, 0xffff_ffff, 0xffff_8000];
+
     private static readonly long[] s_offsets =
     [
         0, 1, 2, 3, 4, 6, 8, -1, -4, -8, 32764, 32767, 32768, 32772, -32768, -32769, -32772, 0x10004, 0x12345678, 0x7fff7fff, 0x7fff8000,
@@ -110,6 +112,11 @@ public sealed class MemoryTests
                 {
                     Check(builder => builder.Return(builder.AtomicReadModifyWrite(
                         operation, width, Base(builder, kind), offset, builder.Leaves.Argument(2), isOrdered: width == 32)));
+                    foreach (long value in s_atomicValues)
+                    {
+                        Check(builder => builder.Return(builder.AtomicReadModifyWrite(
+                            operation, width, Base(builder, kind), offset, builder.Constant(value), isOrdered: false)));
+                    }
                 }
 
                 Check(builder => builder.Return(builder.AtomicCompareExchange(

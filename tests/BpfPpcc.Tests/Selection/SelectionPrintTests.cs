@@ -283,6 +283,24 @@ public sealed class SelectionPrintTests
         });
 
     [Fact]
+    public void An_atomic_operation_takes_a_short_constant_as_an_immediate() => AssertSelectsBlock(
+        """
+        atomic-add.32 %v0!, %v1!, %v2, -1
+        atomic-or.64 %v3!, %v4!, %v2, 65535
+        load-immediate %v5, 65536
+        atomic-or.64 %v6!, %v7!, %v2, %v5
+        load-immediate %v8, 0
+        return %v8:r3
+        """,
+        builder =>
+        {
+            builder.AtomicReadModifyWrite(IrAtomic.Add, 32, Arg(builder), 0, builder.Constant(uint.MaxValue), isOrdered: false);
+            builder.AtomicReadModifyWrite(IrAtomic.Or, 64, Arg(builder), 0, builder.Constant(0xffff), isOrdered: false);
+            builder.AtomicReadModifyWrite(IrAtomic.Or, 64, Arg(builder), 0, builder.Constant(0x10000), isOrdered: false);
+            builder.Return(builder.Constant(0));
+        });
+
+    [Fact]
     public void Acquire_and_release_are_lwsync() => AssertSelectsBlock(
         """
         ld %v1, 0(%v0)
