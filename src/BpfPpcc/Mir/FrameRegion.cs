@@ -63,13 +63,15 @@ internal sealed class FrameRegion
         var forward = new int[function.Blocks.Count];
         foreach (MachineBlock block in function.Blocks)
         {
-            needsFrame[block.Index] = block.Instructions.Exists(static instruction => instruction.ClobbersVolatile);
+            needsFrame[block.Index] = Calls(block);
             remaining[block.Index] = block.Instructions.Count;
             forward[block.Index] = block.Index;
         }
 
         return Of(function, needsFrame, new ReturnBlocks(function, remaining).FindRepeatable(needsFrame, forward));
     }
+
+    public static bool Calls(MachineBlock block) => block.Instructions.Exists(static instruction => instruction.ClobbersVolatile);
 
     private MirDominators Dominators => _dominators ??= new MirDominators(_function);
 
