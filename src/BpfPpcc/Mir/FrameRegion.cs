@@ -71,6 +71,7 @@ internal sealed class FrameRegion
         return Of(function, needsFrame, new ReturnBlocks(function, remaining).FindRepeatable(needsFrame, forward));
     }
 
+    /// <summary>A callee finds its return address in LR, and may use what lies below r1: the block needs a frame.</summary>
     public static bool Calls(MachineBlock block) => block.Instructions.Exists(static instruction => instruction.ClobbersVolatile);
 
     private MirDominators Dominators => _dominators ??= new MirDominators(_function);
