@@ -192,7 +192,11 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
 
         TocUse.Propagate(machineFunctions);
         foreach (MachineFunction function in machineFunctions)
+        {
             Literals.MoveToToc(function);
+            EarlyExits.Separate(function);
+        }
+
         List<CompiledFunction> compiled = [];
         foreach (MachineFunction function in machineFunctions)
         {

@@ -63,13 +63,16 @@ internal sealed class FrameRegion
         var forward = new int[function.Blocks.Count];
         foreach (MachineBlock block in function.Blocks)
         {
-            needsFrame[block.Index] = block.Instructions.Exists(static instruction => instruction.ClobbersVolatile);
+            needsFrame[block.Index] = Calls(block);
             remaining[block.Index] = block.Instructions.Count;
             forward[block.Index] = block.Index;
         }
 
         return Of(function, needsFrame, new ReturnBlocks(function, remaining).FindRepeatable(needsFrame, forward));
     }
+
+    /// <summary>A callee finds its return address in LR, and may use what lies below r1: the block needs a frame.</summary>
+    public static bool Calls(MachineBlock block) => block.Instructions.Exists(static instruction => instruction.ClobbersVolatile);
 
     private MirDominators Dominators => _dominators ??= new MirDominators(_function);
 

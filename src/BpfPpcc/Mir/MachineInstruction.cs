@@ -98,6 +98,10 @@ public sealed class MachineInstruction
         Operands = operands;
     }
 
+    /// <summary>The same instruction with other operands.</summary>
+    public MachineInstruction WithOperands(MachineOperand[] operands) =>
+        Pseudo == MachinePseudo.None ? new(Opcode, Position, operands) : new(Pseudo, Position, operands);
+
     /// <summary>Means something only if <see cref="Pseudo"/> is None.</summary>
     public Ppc64Opcode Opcode { get; }
 

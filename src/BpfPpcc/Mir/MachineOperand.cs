@@ -118,6 +118,9 @@ public readonly record struct MachineOperand
 
     public FrameArea Area => (FrameArea)Detail;
 
+    /// <summary>The same operand with another virtual register.</summary>
+    public MachineOperand WithRegister(VirtualRegister register) => new(Kind, Role, FixedGpr, TiedTo, Detail, register.Number, Value);
+
     public bool IsDef => Role is OperandRole.Def or OperandRole.EarlyDef;
 
     public static MachineOperand Use(VirtualRegister register, sbyte fixedGpr = Unconstrained) =>

@@ -50,13 +50,14 @@ internal sealed class ReturnBlocks
         return isRepeatable;
     }
 
-    private static bool IsOneWord(MachineInstruction instruction) => instruction.Pseudo switch
+    /// <summary>The code of the instruction is one word, or none.</summary>
+    public static bool IsOneWord(MachineInstruction instruction) => instruction.Pseudo switch
     {
-        MachinePseudo.None or MachinePseudo.Copy or MachinePseudo.Arguments or MachinePseudo.Return => true,
+        MachinePseudo.None or MachinePseudo.Copy or MachinePseudo.Arguments or MachinePseudo.Return or MachinePseudo.Jump => true,
         MachinePseudo.LoadImmediate => instruction.Operands[1].Value is >= short.MinValue and <= short.MaxValue,
         MachinePseudo.LoadLiteral or MachinePseudo.LoadAddress or MachinePseudo.LoadExternAddress or MachinePseudo.CallExtern or MachinePseudo.CallLocal
             or MachinePseudo.CallIndirect or MachinePseudo.AtomicReadModifyWrite or MachinePseudo.AtomicCompareExchange
-            or MachinePseudo.SetCount or MachinePseudo.Jump or MachinePseudo.Branch or MachinePseudo.BranchOnCount
+            or MachinePseudo.SetCount or MachinePseudo.Branch or MachinePseudo.BranchOnCount
             or MachinePseudo.TailCallJump or MachinePseudo.Unreachable => false,
     };
 }

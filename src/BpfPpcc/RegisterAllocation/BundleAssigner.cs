@@ -6,7 +6,8 @@ namespace BpfPpcc.RegisterAllocation;
 /// <summary>
 /// Gives GPRs to bundles. A queue hands out what spans blocks, largest first, then what lies in one block, in program order. A bundle
 /// takes a free register that moves would like it to have, else any free one that costs nothing, else the cheapest of: to evict lighter
-/// bundles, to begin using another callee-saved register, to be cut up. Evicted bundles and pieces go back into the queue. Only lighter
+/// bundles, to begin using another callee-saved register, to be cut up. What lies before the save point takes a callee-saved register
+/// only if there is no other, because the frame is set up for that. Evicted bundles and pieces go back into the queue. Only lighter
 /// bundles are evicted, and pieces get shorter down to single instructions, which nothing evicts: so it ends.
 /// </summary>
 internal sealed class BundleAssigner

@@ -199,6 +199,20 @@ internal sealed partial class FunctionGenerator
         Bind(end);
     }
 
+    /// <summary>As programs begin that look at their input first: checks that leave before anything is called.</summary>
+    private void EarlyExits()
+    {
+        for (int count = _random.Between(1, 3); count > 0; count--)
+        {
+            MakeScalar(Destination());
+            var past = new Label();
+            JumpSomehow(past);
+            _unit.Shape.Count("shape: exit before any call");
+            LeaveEarly();
+            Bind(past);
+        }
+    }
+
     private void LeaveEarly()
     {
         if (_random.Coin())

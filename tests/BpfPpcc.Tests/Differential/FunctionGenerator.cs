@@ -162,6 +162,8 @@ internal sealed partial class FunctionGenerator
             }
         }
 
+        if (_random.Chance(25))
+            EarlyExits();
         if (_unit.IsChain && _unit.Signatures.Count > 0)
             CallSubprogram(_unit.Signatures[^1]);
         if (_style.FillsRegisters)

@@ -86,7 +86,8 @@ public static class RequiredCoverage
             "memory: stack address escapes to a subprogram", "memory: load 4, read-only variable, aligned", "atomic: cmpxchg succeeds",
             "atomic: cmpxchg fails", "call: helper", "call: subprogram", "call: through a register, helper", "call: through a register, function",
             "packet: inside", "packet: outside", "jump: conditional, backward", "shape: loop, irreducible", "shape: ladder",
-            "shape: exit in the middle", "shape: conditional over more than 8,500 instructions", "size 1: below 30 slots", "size 2: 30 to 99 slots",
+            "shape: exit in the middle", "shape: exit before any call", "shape: conditional over more than 8,500 instructions",
+            "size 1: below 30 slots", "size 2: 30 to 99 slots",
             "size 3: 100 to 999 slots", "size 4: 1,000 to 7,999 slots", "size 5: 8,000 and more slots",
         ];
         foreach (string other in others)

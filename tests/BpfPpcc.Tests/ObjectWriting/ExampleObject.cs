@@ -219,15 +219,31 @@ internal sealed class ExampleObject
         _module.Add(code);
     }
 
-    /// <summary>cell += 5 (ordered), cell = 7 if it is 105, cell ^= 0x100 as a word; gives what the first two saw and what there is then.</summary>
+    /// <summary>
+    /// 9 if there is a context, without a frame. Else, with one: cell += 5 (ordered), cell = 7 if it is 105, cell ^= 0x100 as a word; gives
+    /// what the first two saw and what there is then.
+    /// </summary>
     private void AddAtomicProgram()
     {
         var code = new MirBuilder("atomic_prog", isProgram: true, needsToc: true, index: 5);
+        code.Op(Ppc64Opcode.Cmpdi, MachineOperand.CrField(0), Use(3), Imm(0)).Branch(CrBits.Eq, false, 1, 2);
+
+        code.Block(frequency: 0.5f);
+        code.Load(3, 9).Jump(4);
+
+        code.Block();
+        code.Pseudo(MachinePseudo.Copy, Def(31), Use(3)).Call(_clock);
+        code.Op(Ppc64Opcode.Cmpdi, MachineOperand.CrField(0), Use(31), Imm(0)).Branch(CrBits.Eq, true, 3, 4);
+
+        code.Block();
         code.Address(9, _bss, Cell).Load(5, 5).Load(6, 105).Load(7, 7).Load(8, 0x100);
         code.Pseudo(MachinePseudo.AtomicReadModifyWrite, Def(3), Def(10), Use(9), Use(5), Imm((long)AtomicKind.Add), Imm(8), Imm(1));
         code.Pseudo(MachinePseudo.AtomicCompareExchange, Def(4), Use(9), Use(6), Use(7), Imm(8));
         code.Pseudo(MachinePseudo.AtomicReadModifyWrite, Def(11), Def(10), Use(9), Use(8), Imm((long)AtomicKind.Xor), Imm(4), Imm(0));
-        code.Op(Ppc64Opcode.Rldimi, Def(3), Use(4), Imm(16), Imm(32)).Op(Ppc64Opcode.Rldimi, Def(3), Use(11), Imm(32), Imm(16)).Return();
+        code.Op(Ppc64Opcode.Rldimi, Def(3), Use(4), Imm(16), Imm(32)).Op(Ppc64Opcode.Rldimi, Def(3), Use(11), Imm(32), Imm(16)).Jump(4);
+
+        code.Block();
+        code.Return();
         _module.Add(code);
     }
 

@@ -260,6 +260,7 @@ int main(int argc, char **argv)
     ctx.data_end = packet + 60;
 
     cell = 100;
+    CHECK(CALL(atomic_prog, &ctx) == 9);
     CHECK(CALL(atomic_prog, NULL) == (100 | 105ull << 16 | 7ull << 32) && cell == 0x107);
     CHECK(CALL(far_prog, NULL) == 0 && CALL(far_prog, (void *)3) == 30000);
 
