@@ -171,20 +171,11 @@ internal sealed class Pipeline(CompilerOptions options, DiagnosticBag diagnostic
 
     private bool Optimize(IrModule module, BpfModule source)
     {
-        foreach (IrFunction function in module.Functions)
+        OptimizationPipeline.Run(module, options.OptimizationLevel, _log.Enter, function =>
         {
-            int level = OptimizationPipeline.LevelFor(function, options.OptimizationLevel);
-            foreach (OptimizationPass pass in OptimizationPipeline.Passes)
-            {
-                if (level < pass.FromLevel)
-                    continue;
-                _log.Enter(pass.Name);
-                pass.Run(function, module);
-                if (_log.IsDumping)
-                    DumpIr(function, module);
-            }
-        }
-
+            if (_log.IsDumping)
+                DumpIr(function, module);
+        });
         return IndirectCalls.Resolve(module, source, diagnostics);
     }
 

@@ -149,6 +149,7 @@ public sealed class BtfExt
                     return $"{Name} has section names that overlap without measure";
                 if (!Sections.TryGetValue(section, out List<Record>? records))
                     Sections.Add(section, records = []);
+                records.EnsureCapacity(records.Count + (int)count);
                 for (uint i = 0; i < count; i++, at += size)
                     records.Add(ReadRecord(table, at));
             }
@@ -161,11 +162,25 @@ public sealed class BtfExt
             var sections = ImmutableDictionary.CreateBuilder<string, ImmutableArray<T>>();
             foreach ((string section, List<Record> records) in Sections)
             {
-                // A stable sort: of records at one offset the later one counts.
-                sections.Add(section, [.. records.OrderBy(static record => record.Offset).Select(convert)]);
+                ImmutableArray<T>.Builder converted = ImmutableArray.CreateBuilder<T>(records.Count);
+                foreach (Record record in InOrder(records))
+                    converted.Add(convert(record));
+                sections.Add(section, converted.MoveToImmutable());
             }
 
             return sections.ToImmutable();
+        }
+
+        /// <summary>By offset, as compilers write them; of records at one offset the later one counts and stays behind the other.</summary>
+        private static List<Record> InOrder(List<Record> records)
+        {
+            for (int i = 1; i < records.Count; i++)
+            {
+                if (records[i - 1].Offset > records[i].Offset)
+                    return [.. records.OrderBy(static record => record.Offset)];
+            }
+
+            return records;
         }
 
         private Record ReadRecord(ByteReader table, ulong at)

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace BpfPpcc.Collections;
 
@@ -37,21 +38,22 @@ public static class Sha1
             schedule[t] = BitOperations.RotateLeft(schedule[t - 3] ^ schedule[t - 8] ^ schedule[t - 14] ^ schedule[t - 16], 1);
 
         (uint a, uint b, uint c, uint d, uint e) = (hash[0], hash[1], hash[2], hash[3], hash[4]);
-        for (int t = 0; t < Rounds; t++)
-        {
-            (uint f, uint k) = (t / 20) switch
-            {
-                0 => (b & c ^ ~b & d, 0x5a827999u),
-                1 => (b ^ c ^ d, 0x6ed9eba1u),
-                2 => (b & c ^ b & d ^ c & d, 0x8f1bbcdcu),
-                _ => (b ^ c ^ d, 0xca62c1d6u),
-            };
-            uint next = BitOperations.RotateLeft(a, 5) + f + e + k + schedule[t];
-            (e, d, c, b, a) = (d, c, BitOperations.RotateLeft(b, 30), a, next);
-        }
+        for (int t = 0; t < 20; t++)
+            (a, b, c, d, e) = Round(a, b, c, d, e, (b & c ^ ~b & d) + 0x5a827999 + schedule[t]);
+        for (int t = 20; t < 40; t++)
+            (a, b, c, d, e) = Round(a, b, c, d, e, (b ^ c ^ d) + 0x6ed9eba1 + schedule[t]);
+        for (int t = 40; t < 60; t++)
+            (a, b, c, d, e) = Round(a, b, c, d, e, (b & c ^ b & d ^ c & d) + 0x8f1bbcdc + schedule[t]);
+        for (int t = 60; t < Rounds; t++)
+            (a, b, c, d, e) = Round(a, b, c, d, e, (b ^ c ^ d) + 0xca62c1d6 + schedule[t]);
 
         ReadOnlySpan<uint> working = [a, b, c, d, e];
         for (int i = 0; i < hash.Length; i++)
             hash[i] += working[i];
     }
+
+    /// <param name="word">What the round adds: a function of b, c and d, a constant and a word of the schedule.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (uint A, uint B, uint C, uint D, uint E) Round(uint a, uint b, uint c, uint d, uint e, uint word) =>
+        (BitOperations.RotateLeft(a, 5) + e + word, a, BitOperations.RotateLeft(b, 30), c, d);
 }

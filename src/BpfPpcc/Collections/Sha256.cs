@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace BpfPpcc.Collections;
@@ -58,24 +59,41 @@ public static class Sha256
             schedule[t] = BinaryPrimitives.ReadUInt32BigEndian(block[(4 * t)..]);
         for (int t = 16; t < Rounds; t++)
         {
-            uint before2 = schedule[t - 2], before15 = schedule[t - 15];
-            uint sigma1 = BitOperations.RotateRight(before2, 17) ^ BitOperations.RotateRight(before2, 19) ^ before2 >> 10;
-            uint sigma0 = BitOperations.RotateRight(before15, 7) ^ BitOperations.RotateRight(before15, 18) ^ before15 >> 3;
-            schedule[t] = sigma1 + schedule[t - 7] + sigma0 + schedule[t - 16];
+            Span<uint> last = schedule.Slice(t - 16, 17);
+            uint sigma1 = BitOperations.RotateRight(last[14], 17) ^ BitOperations.RotateRight(last[14], 19) ^ last[14] >> 10;
+            uint sigma0 = BitOperations.RotateRight(last[1], 7) ^ BitOperations.RotateRight(last[1], 18) ^ last[1] >> 3;
+            last[16] = sigma1 + last[9] + sigma0 + last[0];
         }
 
         (uint a, uint b, uint c, uint d, uint e, uint f, uint g, uint h) = (hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]);
-        for (int t = 0; t < Rounds; t++)
+        for (int t = 0; t < Rounds; t += 8)
         {
-            uint sum1 = BitOperations.RotateRight(e, 6) ^ BitOperations.RotateRight(e, 11) ^ BitOperations.RotateRight(e, 25);
-            uint sum0 = BitOperations.RotateRight(a, 2) ^ BitOperations.RotateRight(a, 13) ^ BitOperations.RotateRight(a, 22);
-            uint t1 = h + sum1 + (e & f ^ ~e & g) + Constants[t] + schedule[t];
-            uint t2 = sum0 + (a & b ^ a & c ^ b & c);
-            (h, g, f, e, d, c, b, a) = (g, f, e, d + t1, c, b, a, t1 + t2);
+            // Eight rounds bring every working variable back to its letter, so that none is moved.
+            ReadOnlySpan<uint> k = Constants.Slice(t, 8);
+            ReadOnlySpan<uint> w = schedule.Slice(t, 8);
+            Round(a, b, c, ref d, e, f, g, ref h, k[0] + w[0]);
+            Round(h, a, b, ref c, d, e, f, ref g, k[1] + w[1]);
+            Round(g, h, a, ref b, c, d, e, ref f, k[2] + w[2]);
+            Round(f, g, h, ref a, b, c, d, ref e, k[3] + w[3]);
+            Round(e, f, g, ref h, a, b, c, ref d, k[4] + w[4]);
+            Round(d, e, f, ref g, h, a, b, ref c, k[5] + w[5]);
+            Round(c, d, e, ref f, g, h, a, ref b, k[6] + w[6]);
+            Round(b, c, d, ref e, f, g, h, ref a, k[7] + w[7]);
         }
 
         ReadOnlySpan<uint> working = [a, b, c, d, e, f, g, h];
         for (int i = 0; i < hash.Length; i++)
             hash[i] += working[i];
+    }
+
+    /// <summary>One round without its renaming of the variables: d becomes e, and h becomes a.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Round(uint a, uint b, uint c, ref uint d, uint e, uint f, uint g, ref uint h, uint word)
+    {
+        uint sum1 = BitOperations.RotateRight(e, 6) ^ BitOperations.RotateRight(e, 11) ^ BitOperations.RotateRight(e, 25);
+        uint sum0 = BitOperations.RotateRight(a, 2) ^ BitOperations.RotateRight(a, 13) ^ BitOperations.RotateRight(a, 22);
+        uint t1 = h + sum1 + (g ^ e & (f ^ g)) + word;
+        d += t1;
+        h = t1 + sum0 + (a & b | c & (a | b));
     }
 }

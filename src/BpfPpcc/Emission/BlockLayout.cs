@@ -20,12 +20,22 @@ internal sealed class BlockLayout
     private readonly int[] _rank;
     private readonly bool[] _isPlaced;
     private readonly ReturnBlocks _returns;
+    private readonly bool _hasFrame;
 
-    private BlockLayout(MachineFunction function, int[] remaining, ReturnBlocks returns)
+    private BlockLayout(MachineFunction function, int[] remaining, bool[] needsFrame, bool hasFrame)
     {
         _function = function;
-        _returns = returns;
-        _forward = ForwardEmptyBlocks(function, FindEmptyBlocks(function, remaining));
+        _hasFrame = hasFrame;
+        _returns = new ReturnBlocks(function, remaining);
+        bool[] isEmpty = FindEmptyBlocks(function, remaining);
+        _forward = ForwardEmptyBlocks(function, isEmpty);
+        Region = FrameRegion.Of(function, needsFrame, _returns.FindRepeatable(needsFrame, _forward));
+        if (Region.SavePoint >= 0 && isEmpty[Region.SavePoint])
+        {
+            isEmpty[Region.SavePoint] = false;
+            _forward = ForwardEmptyBlocks(function, isEmpty);
+        }
+
         _reversePostorder = ReversePostorder(function);
         _rank = new int[function.Blocks.Count];
         for (int i = 0; i < _reversePostorder.Length; i++)
@@ -33,22 +43,25 @@ internal sealed class BlockLayout
         _isPlaced = new bool[function.Blocks.Count];
     }
 
+    /// <summary>Which blocks run with the frame set up.</summary>
+    public FrameRegion Region { get; }
+
     /// <summary>Blocks in the order of the code.</summary>
     public List<int> Order { get; } = [];
 
     /// <summary>The block that a branch to <paramref name="block"/> goes to.</summary>
     public int Resolve(int block) => _forward[block];
 
-    /// <summary>The block is nothing but a blr, so that a conditional branch to it is a conditional return.</summary>
-    public bool IsPlainReturn(int block) => _returns.IsPlain(block);
+    /// <summary>The block is nothing but the return, so that without a frame a conditional branch to it is a conditional return.</summary>
+    public bool IsOnlyReturn(int block) => _returns.IsPlain(block);
 
-    /// <summary>A jump to the block is better the block itself.</summary>
-    public bool IsRepeated(int block) => _returns.IsShort(block);
+    /// <summary>Without a frame a jump to the block is better the block itself.</summary>
+    public bool IsShortReturn(int block) => _returns.IsShort(block);
 
     public static BlockLayout Of(MachineFunction function, Allocation allocation, FrameLayout frame)
     {
         int[] remaining = CountInstructions(function, allocation);
-        var layout = new BlockLayout(function, remaining, new ReturnBlocks(function, remaining, frame));
+        var layout = new BlockLayout(function, remaining, FrameNeeds.Find(function, allocation, frame), !frame.IsNothing);
         layout.LeaveOutRepeated();
         layout.Place();
         return layout;
@@ -155,14 +168,19 @@ internal sealed class BlockLayout
         isNeeded[0] = true;
         foreach (MachineBlock block in _function.Blocks)
         {
-            if (block.Successors.Count < 2)
-                continue;
             foreach (MachineEdge edge in block.Successors)
-                isNeeded[_forward[edge.Target]] |= !_returns.IsPlain(_forward[edge.Target]);
+                isNeeded[_forward[edge.Target]] |= !IsRepeatedIn(block, _forward[edge.Target]);
         }
 
         for (int block = 0; block < isNeeded.Length; block++)
             _isPlaced[block] = !isNeeded[block] && _returns.IsShort(block);
+    }
+
+    /// <summary>The block does not lead to the return <paramref name="target"/>, but returns itself.</summary>
+    private bool IsRepeatedIn(MachineBlock block, int target)
+    {
+        bool hasPlainReturn = !_hasFrame || !Region.Contains(block.Index);
+        return hasPlainReturn && (block.Successors.Count == 1 ? _returns.IsShort(target) : _returns.IsPlain(target));
     }
 
     private void Place()
@@ -203,7 +221,8 @@ internal sealed class BlockLayout
         foreach (int predecessor in predecessors)
         {
             bool isForward = _rank[predecessor] < _rank[target];
-            if (isForward && !_isPlaced[predecessor] && _forward[predecessor] == predecessor && FrequencyOf(predecessor) >= FrequencyOf(block))
+            if (isForward && !_isPlaced[predecessor] && _forward[predecessor] == predecessor && FrequencyOf(predecessor) >= FrequencyOf(block)
+                && !IsRepeatedIn(_function.Blocks[predecessor], target))
                 return false;
         }
 

@@ -35,7 +35,8 @@ internal sealed class CodeBuffer
 
     public List<BranchSite> Branches { get; } = [];
 
-    public List<CfiInstruction> Cfi { get; } = [];
+    /// <summary>Before the first the state is <see cref="FrameState.Outside"/>.</summary>
+    public List<FrameMark> FrameMarks { get; } = [];
 
     public List<CodePosition> Positions { get; } = [];
 
@@ -91,7 +92,14 @@ internal sealed class CodeBuffer
     public void Relocate(Ppc64Relocation type, SymbolId symbol, long addend, bool throughTocEntry = false) =>
         Relocations.Add(new CodeRelocation(Offset, type, symbol, addend, throughTocEntry));
 
-    public void AddCfi(CfiKind kind, int register = 0, int value = 0) => Cfi.Add(new CfiInstruction(Offset, kind, register, value));
+    /// <summary>The frame is in this state from the next instruction on.</summary>
+    public void MarkFrame(FrameState state)
+    {
+        if (FrameMarks.Count != 0 && FrameMarks[^1].CodeOffset == Offset)
+            FrameMarks.RemoveAt(FrameMarks.Count - 1);
+        if (FrameMarks.Count == 0 || FrameMarks[^1].State != state)
+            FrameMarks.Add(new FrameMark(Offset, state));
+    }
 
     /// <summary>The next instruction comes from this BPF slot (-1: from none, which belongs to whatever came before).</summary>
     public void MarkPosition(int slot)

@@ -39,7 +39,7 @@ public sealed class CodeEmitter
         _frame = FrameLayout.Of(function, allocation, target);
         _frameCode = new FrameCode(_frame, _code);
         _layout = BlockLayout.Of(function, allocation, _frame);
-        _instructions = new InstructionEmission(_frame, _code);
+        _instructions = new InstructionEmission(_frameCode, _code);
         _pseudos = new PseudoExpansion(_code, target);
         _blockWords = new int[function.Blocks.Count];
         _fallsThrough = new bool[function.Blocks.Count];
@@ -60,14 +60,13 @@ public sealed class CodeEmitter
 
     private CompiledFunction? Emit()
     {
-        _frameCode.WritePrologue(_function, _target);
+        _frameCode.WriteEntries(_function, _target);
         for (int i = 0; i < _layout.Order.Count; i++)
         {
             int next = i + 1 < _layout.Order.Count ? _layout.Order[i + 1] : -1;
             WriteBlock(_layout.Order[i], next);
         }
 
-        _frameCode.EndBody();
         CheckToc();
         CodeBuffer code = TailMerging.Run(_code, Segments(), _blockWords.Length, out int[] labelWords);
         RelaxedCode? relaxed = BranchRelaxation.Relax(code, labelWords);
@@ -118,9 +117,13 @@ public sealed class CodeEmitter
     private void WriteBlock(int index, int next)
     {
         _blockWords[index] = _code.Count;
-        _frameCode.ResumeBody();
         _block = index;
-        WriteInstructions(index, next);
+        bool isSavePoint = index == _layout.Region.SavePoint;
+        _frameCode.EnterBlock(_layout.Region.Contains(index) && !isSavePoint);
+        if (isSavePoint)
+            _frameCode.WriteSetUp();
+        bool fitsNext = next >= 0 && (_frameCode.IsSetUp || next == _layout.Region.SavePoint || !_layout.Region.Contains(next));
+        WriteInstructions(index, fitsNext ? next : -1);
     }
 
     private void WriteInstructions(int index, int next)
@@ -158,9 +161,9 @@ public sealed class CodeEmitter
         if (edit.Rematerialize is { } definition)
             WriteAgain(definition, edit.To.Gpr);
         else if (!edit.From.IsGpr)
-            _code.LoadFromFrame(edit.To.Gpr, _frame.SpillDisplacement(edit.From.SpillSlot));
+            _code.LoadFromFrame(edit.To.Gpr, _frameCode.SpillDisplacement(edit.From.SpillSlot));
         else if (!edit.To.IsGpr)
-            _code.StoreToFrame(edit.From.Gpr, _frame.SpillDisplacement(edit.To.SpillSlot));
+            _code.StoreToFrame(edit.From.Gpr, _frameCode.SpillDisplacement(edit.To.SpillSlot));
         else
             _pseudos.WriteMove(edit.To.Gpr, edit.From.Gpr);
     }
@@ -210,7 +213,7 @@ public sealed class CodeEmitter
     {
         if (target == next)
             _fallsThrough[_block] = true;
-        else if (_layout.IsRepeated(target))
+        else if (_frameCode.HasPlainReturn && _layout.IsShortReturn(target))
             WriteInstructions(target, next);
         else
             _code.Jump(target);
@@ -228,7 +231,7 @@ public sealed class CodeEmitter
             ifSet = !ifSet;
         }
 
-        else if (taken != other && other != next && _layout.IsPlainReturn(taken) && !_layout.IsPlainReturn(other))
+        else if (taken != other && other != next && IsPlainReturn(taken) && !IsPlainReturn(other))
         {
             // The return stands behind the branch, so that the way on costs one instruction.
             (taken, other) = (other, taken);
@@ -236,12 +239,15 @@ public sealed class CodeEmitter
         }
 
         int options = ifSet ? BranchOptions.IfTrue : BranchOptions.IfFalse;
-        if (taken != other && _layout.IsPlainReturn(taken))
+        if (taken != other && IsPlainReturn(taken))
             _code.Emit(Ppc64Opcode.Bclr, options, bit);
         else if (taken != other)
             _code.Branch(taken, options, bit);
         WriteJump(other, next);
     }
+
+    /// <summary>A conditional branch to the block is a conditional return.</summary>
+    private bool IsPlainReturn(int block) => _frameCode.HasPlainReturn && _layout.IsOnlyReturn(block);
 
     /// <summary>bdnz, or bdz where the loop goes on behind it.</summary>
     private void WriteCountBranch(MachineInstruction branch, int next)
@@ -251,7 +257,7 @@ public sealed class CodeEmitter
         (int taken, int other, int options) = stay == next
             ? (leave, stay, BranchOptions.DecrementZero)
             : (stay, leave, BranchOptions.DecrementNonZero);
-        if (_layout.IsPlainReturn(taken))
+        if (IsPlainReturn(taken))
             _code.Emit(Ppc64Opcode.Bclr, options, 0);
         else
             _code.Branch(taken, options, 0);
@@ -266,8 +272,9 @@ public sealed class CodeEmitter
         ImmutableArray<LocalCall>.Builder calls = ImmutableArray.CreateBuilder<LocalCall>(written.LocalCalls.Count);
         foreach (LocalCall call in written.LocalCalls)
             calls.Add(call with { Offset = relaxed.Moved(call.Offset) });
-        ImmutableArray<CfiInstruction>.Builder cfi = ImmutableArray.CreateBuilder<CfiInstruction>(written.Cfi.Count);
-        foreach (CfiInstruction row in written.Cfi)
+        List<CfiInstruction> rows = UnwindRows.Of(_frame, written.FrameMarks);
+        ImmutableArray<CfiInstruction>.Builder cfi = ImmutableArray.CreateBuilder<CfiInstruction>(rows.Count);
+        foreach (CfiInstruction row in rows)
             cfi.Add(row with { CodeOffset = relaxed.Moved(row.CodeOffset) });
         ImmutableArray<CodePosition>.Builder positions = ImmutableArray.CreateBuilder<CodePosition>(written.Positions.Count);
         foreach (CodePosition position in written.Positions)
@@ -284,7 +291,7 @@ public sealed class CodeEmitter
             LocalEntryOffset = _frameCode.LocalEntryOffset,
             NeedsToc = _function.NeedsToc,
             TailEntryOffset = _frameCode.TailEntryOffset,
-            FrameSize = _frame.Size,
+            FrameSize = _layout.Region.SavePoint < 0 ? 0 : _frame.Size,
             BpfStackSize = _function.BpfStackSize,
             Relocations = relocations.MoveToImmutable(),
             LocalCalls = calls.MoveToImmutable(),

@@ -5,16 +5,13 @@ using BpfPpcc.Symbols;
 namespace BpfPpcc.Emission;
 
 /// <summary>
-/// Writes what stands before and behind a function's body: entry points, set-up and tear-down of the frame, and the call frame
-/// information that follows them (object-abi.md, Entry, exit and tail calls; ELFv2 ABI, 2.3.2 and 2.2.3; DWARF 5, 6.4).
+/// Writes a function's entry points, and the set-up and tear-down of its frame wherever they stand; knows at each place whether the frame
+/// is set up, and marks that in the code (object-abi.md, Entry, exit and tail calls; ELFv2 ABI, 2.3.2 and 2.2.3).
 /// </summary>
 internal sealed class FrameCode(FrameLayout frame, CodeBuffer code)
 {
     private readonly FrameLayout _frame = frame;
     private readonly CodeBuffer _code = code;
-
-    /// <summary>Index of the row by which the last epilogue remembered the body's rows, or -1 if they hold.</summary>
-    private int _rememberedAt = -1;
 
     /// <summary>Byte offset of the local entry point.</summary>
     public int LocalEntryOffset { get; private set; }
@@ -22,15 +19,51 @@ internal sealed class FrameCode(FrameLayout frame, CodeBuffer code)
     /// <summary>Byte offset of the tail entry, or -1.</summary>
     public int TailEntryOffset { get; private set; } = -1;
 
-    public void WritePrologue(MachineFunction function, TargetDescription target)
+    /// <summary>What is written now runs with the frame set up.</summary>
+    public bool IsSetUp { get; private set; }
+
+    /// <summary>A return is a blr and nothing else.</summary>
+    public bool HasPlainReturn => !IsSetUp || _frame.IsNothing;
+
+    /// <summary>Displacement from r1 of a spill slot.</summary>
+    public int SpillDisplacement(int slot) => LoweredBy + _frame.SpillOffset(slot);
+
+    /// <summary>Displacement from r1.</summary>
+    public int Displacement(FrameArea area, long offset) => LoweredBy + _frame.OffsetOf(area, offset);
+
+    private int LoweredBy => IsSetUp ? _frame.Size : 0;
+
+    /// <summary>What every path into the function begins with.</summary>
+    public void WriteEntries(MachineFunction function, TargetDescription target)
     {
+        _code.MarkFrame(FrameState.Outside(_frame));
         if (function.NeedsToc && function.IsCallableFromC && target.Abi == Ppc64Abi.ElfV2)
             WriteGlobalEntry();
         LocalEntryOffset = _code.Offset;
         WriteTailCallSetUp(function);
         if (function.IsProgram)
             TailEntryOffset = _code.Offset;
-        WriteFrameSetUp();
+    }
+
+    /// <summary>A block begins, with or without the frame.</summary>
+    public void EnterBlock(bool isSetUp)
+    {
+        IsSetUp = isSetUp;
+        _code.MarkFrame(isSetUp ? FrameState.Inside(_frame) : FrameState.Outside(_frame));
+    }
+
+    public void WriteSetUp()
+    {
+        Gpr[] saved = _frame.SavedRegisters;
+        if (_frame.SavesLinkRegister)
+            _code.Emit(Ppc64Opcode.Mflr, Gpr.R0.Number);
+        for (int i = saved.Length - 1; i >= 0; i--)
+            _code.StoreToFrame(saved[i], _frame.SaveOffset(i));
+        if (_frame.SavesLinkRegister)
+            _code.StoreToFrame(Gpr.R0, TargetDescription.LinkRegisterSaveOffset);
+        if (_frame.Size != 0)
+            _code.Emit(Ppc64Opcode.Stdu, Gpr.R1.Number, -_frame.Size, Gpr.R1.Number);
+        EnterBlock(isSetUp: true);
     }
 
     /// <summary>Everything from the end of the body to the return.</summary>
@@ -48,22 +81,6 @@ internal sealed class FrameCode(FrameLayout frame, CodeBuffer code)
         _code.JumpToCount();
     }
 
-    /// <summary>Called at the start of every block: the body's rows hold again behind an epilogue in the middle.</summary>
-    public void ResumeBody()
-    {
-        if (_rememberedAt < 0)
-            return;
-        _code.AddCfi(CfiKind.RestoreState);
-        _rememberedAt = -1;
-    }
-
-    /// <summary>Called behind the last block: nobody needs to remember what holds before the last epilogue.</summary>
-    public void EndBody()
-    {
-        if (_rememberedAt >= 0)
-            _code.Cfi.RemoveAt(_rememberedAt);
-    }
-
     /// <summary>r2 from r12, which holds the function's own address when C comes in (ELFv2 ABI, 2.3.2.1).</summary>
     private void WriteGlobalEntry()
     {
@@ -75,7 +92,7 @@ internal sealed class FrameCode(FrameLayout frame, CodeBuffer code)
 
     private void WriteTailCallSetUp(MachineFunction function)
     {
-        int slot = _frame.Displacement(FrameArea.TailCallCount, 0) - _frame.Size;
+        int slot = _frame.OffsetOf(FrameArea.TailCallCount, 0);
         switch (function.TailCallRole)
         {
             case TailCallRole.None:
@@ -98,47 +115,23 @@ internal sealed class FrameCode(FrameLayout frame, CodeBuffer code)
         }
     }
 
-    private void WriteFrameSetUp()
-    {
-        Gpr[] saved = _frame.SavedRegisters;
-        if (_frame.SavesLinkRegister)
-            _code.Emit(Ppc64Opcode.Mflr, Gpr.R0.Number);
-        for (int i = saved.Length - 1; i >= 0; i--)
-            _code.StoreToFrame(saved[i], _frame.SaveOffset(i));
-        if (_frame.SavesLinkRegister)
-            _code.StoreToFrame(Gpr.R0, TargetDescription.LinkRegisterSaveOffset);
-        if (_frame.Size != 0)
-        {
-            _code.Emit(Ppc64Opcode.Stdu, Gpr.R1.Number, -_frame.Size, Gpr.R1.Number);
-            _code.AddCfi(CfiKind.DefineCfaOffset, value: _frame.Size);
-        }
-
-        if (_frame.SavesLinkRegister)
-            _code.AddCfi(CfiKind.Offset, CallingConvention.DwarfNumberOfLr, TargetDescription.LinkRegisterSaveOffset);
-        for (int i = saved.Length - 1; i >= 0; i--)
-            _code.AddCfi(CfiKind.Offset, CallingConvention.DwarfNumber(saved[i]), _frame.SaveOffset(i));
-    }
-
-    /// <summary>LR's rule stays: its save lies in the caller's frame, where it is good until the end.</summary>
+    /// <summary>The link register's save stays good until the end: it lies in the caller's frame.</summary>
     private void WriteTearDown()
     {
+        if (!IsSetUp)
+            return;
         Gpr[] saved = _frame.SavedRegisters;
-        if (_frame.Size != 0 || saved.Length != 0)
-        {
-            _rememberedAt = _code.Cfi.Count;
-            _code.AddCfi(CfiKind.RememberState);
-        }
-
+        FrameState state = FrameState.Inside(_frame);
         for (int i = 0; i < saved.Length; i++)
         {
             _code.LoadFromFrame(saved[i], _frame.Size + _frame.SaveOffset(i));
-            _code.AddCfi(CfiKind.Restore, CallingConvention.DwarfNumber(saved[i]));
+            _code.MarkFrame(state = state with { FirstSaved = i + 1 });
         }
 
         if (_frame.Size != 0)
         {
             _code.Emit(Ppc64Opcode.Addi, Gpr.R1.Number, Gpr.R1.Number, _frame.Size);
-            _code.AddCfi(CfiKind.DefineCfaOffset, value: 0);
+            _code.MarkFrame(state with { IsLowered = false });
         }
 
         if (_frame.SavesLinkRegister)

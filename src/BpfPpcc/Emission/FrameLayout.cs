@@ -24,7 +24,8 @@ internal sealed class FrameLayout
         _savesEnd = TailCallSlot - 8 * SavedRegisters.Length;
         _spillTop = _savesEnd - function.BpfStackSize;
         int used = -_spillTop + 8 * allocation.SpillSlotCount;
-        bool needsFrame = SavesLinkRegister || used > TargetDescription.RedZoneSize;
+        FitsRedZone = used <= TargetDescription.RedZoneSize;
+        bool needsFrame = SavesLinkRegister || !FitsRedZone;
         Size = needsFrame ? (used + target.FrameHeaderSize + CallingConvention.StackAlignment - 1) & -CallingConvention.StackAlignment : 0;
     }
 
@@ -33,8 +34,11 @@ internal sealed class FrameLayout
 
     public bool SavesLinkRegister { get; }
 
-    /// <summary>A return is a blr and nothing else.</summary>
-    public bool HasPlainReturn => Size == 0 && SavedRegisters.Length == 0 && !SavesLinkRegister;
+    /// <summary>All but the header and what callees need lies where it is safe without lowering r1.</summary>
+    public bool FitsRedZone { get; }
+
+    /// <summary>There is nothing to set up or tear down.</summary>
+    public bool IsNothing => Size == 0 && SavedRegisters.Length == 0 && !SavesLinkRegister;
 
     /// <summary>Callee-saved registers to keep, ascending.</summary>
     public Gpr[] SavedRegisters { get; }
@@ -45,11 +49,11 @@ internal sealed class FrameLayout
     /// <summary>Offset from the caller's r1 of the save of <c>SavedRegisters[index]</c>: the highest register lies highest.</summary>
     public int SaveOffset(int index) => _savesEnd + 8 * index;
 
-    /// <summary>Displacement from r1, in the body, of a spill slot.</summary>
-    public int SpillDisplacement(int slot) => Size + _spillTop - 8 * (slot + 1);
+    /// <summary>Offset from the caller's r1 of a spill slot.</summary>
+    public int SpillOffset(int slot) => _spillTop - 8 * (slot + 1);
 
-    /// <summary>Displacement from r1, in the body.</summary>
-    public int Displacement(FrameArea area, long offset) => Size + (int)offset + area switch
+    /// <summary>Offset from the caller's r1.</summary>
+    public int OffsetOf(FrameArea area, long offset) => (int)offset + area switch
     {
         FrameArea.BpfStack => _savesEnd,
         FrameArea.TailCallCount => TailCallSlot,

@@ -5,9 +5,9 @@ using BpfPpcc.Ppc64;
 namespace BpfPpcc.Emission;
 
 /// <summary>Writes instructions that are one row of the Power ISA: registers as allocated, frame operands and symbols as displacements.</summary>
-internal sealed class InstructionEmission(FrameLayout frame, CodeBuffer code)
+internal sealed class InstructionEmission(FrameCode frame, CodeBuffer code)
 {
-    private readonly FrameLayout _frame = frame;
+    private readonly FrameCode _frame = frame;
     private readonly CodeBuffer _code = code;
 
     /// <param name="gprs">By operand; read for virtual registers only.</param>

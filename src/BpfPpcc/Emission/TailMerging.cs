@@ -17,7 +17,7 @@ namespace BpfPpcc.Emission;
 /// </summary>
 /// <remarks>
 /// A path that only jumps to its end from elsewhere runs no longer than before; one that is cut in the middle runs one jump more, which is
-/// not done in loops. Words to which call frame information is tied stay.
+/// not done in loops. The frame is in the same state on all paths that lead to one place.
 /// </remarks>
 internal sealed class TailMerging
 {
@@ -26,6 +26,9 @@ internal sealed class TailMerging
 
     /// <summary>A path that becomes one jump longer for it must save this many words.</summary>
     private const int FewestWords = 2;
+
+    /// <summary>The same where the way ends, and the jump would be the only one.</summary>
+    private const int FewestWordsOfReturn = 4;
 
     /// <summary>Ends that are compared with one: keeps the search linear.</summary>
     private const int MostComparisons = 40;
@@ -38,8 +41,8 @@ internal sealed class TailMerging
     private readonly int[] _relocationAt;
     private readonly int[] _callAt;
 
-    /// <summary>By word: call frame information begins to hold there.</summary>
-    private readonly bool[] _hasCfi;
+    /// <summary>By word: the last mark before or at it.</summary>
+    private readonly int[] _frameMarkAt;
 
     /// <summary>By word: a path must not be cut before it, in the middle of a loop that is one pseudo instruction.</summary>
     private readonly bool[] _isTied;
@@ -66,9 +69,7 @@ internal sealed class TailMerging
             _relocationAt[code.Relocations[i].Offset / 4] = i;
         for (int i = 0; i < code.LocalCalls.Count; i++)
             _callAt[code.LocalCalls[i].Offset / 4] = i;
-        _hasCfi = new bool[code.Count + 1];
-        foreach (CfiInstruction row in code.Cfi)
-            _hasCfi[row.CodeOffset / 4] = true;
+        _frameMarkAt = IndexFrameMarks(code);
         TieLoops();
     }
 
@@ -93,6 +94,21 @@ internal sealed class TailMerging
         Array.Fill(index, -1);
         return index;
     }
+
+    private static int[] IndexFrameMarks(CodeBuffer code)
+    {
+        var index = new int[code.Count + 1];
+        for (int word = 0, mark = 0; word < index.Length; word++)
+        {
+            while (mark + 1 < code.FrameMarks.Count && code.FrameMarks[mark + 1].CodeOffset <= word * 4)
+                mark++;
+            index[word] = mark;
+        }
+
+        return index;
+    }
+
+    private FrameState StateAt(int word) => _code.FrameMarks[_frameMarkAt[word]].State;
 
     /// <summary>Branches within one pseudo instruction are words like others: what lies between them and their targets stays together.</summary>
     private void TieLoops()
@@ -122,7 +138,7 @@ internal sealed class TailMerging
         {
             DropEmpty(segment);
             int target = segment.Jump >= 0 ? Resolve(segment.Jump) : segment.FallsThrough ? segment.Next!.Label : CodeSegment.Nowhere;
-            if (target == CodeSegment.Nowhere || segment.Length == 0)
+            if (segment.Length == 0)
                 continue;
             ref List<CodeSegment>? ends = ref CollectionsMarshal.GetValueRefOrAddDefault(_byTarget, target, out _);
             (ends ??= []).Add(segment);
@@ -178,7 +194,8 @@ internal sealed class TailMerging
             return false;
         bool isWhole = length == gone.Length && gone != _first;
         bool isFree = kept.FallsThrough || (isWhole && gone.Previous is { FallsThrough: false });
-        bool isAllowed = (isWhole || length < gone.Length) && (isFree || (!gone.IsHot && length >= FewestWords));
+        int fewest = gone.Jump < 0 && !gone.FallsThrough ? FewestWordsOfReturn : FewestWords;
+        bool isAllowed = (isWhole || length < gone.Length) && (isFree || (!gone.IsHot && length >= fewest));
         if (!isAllowed)
             return false;
         if (length < kept.Length)
@@ -217,7 +234,7 @@ internal sealed class TailMerging
 
     private bool AreSame(int left, int right)
     {
-        if (_code.Words[left] != _code.Words[right] || _hasCfi[left] || _hasCfi[right])
+        if (_code.Words[left] != _code.Words[right] || StateAt(left) != StateAt(right))
             return false;
         return AreSameBranches(_branchAt[left], _branchAt[right]) && AreSameRelocations(_relocationAt[left], _relocationAt[right])
             && AreSameCalls(_callAt[left], _callAt[right]);
@@ -243,15 +260,15 @@ internal sealed class TailMerging
     {
         labelWords = new int[_alias.Count];
         var written = new CodeBuffer();
-        var cursor = new Cursor();
+        int position = 0;
         for (int word = 0; word < _bodyStart; word++)
-            CopyWord(word, written, ref cursor);
+            CopyWord(word, written, ref position);
         for (CodeSegment? segment = _first; segment is not null; segment = segment.Next)
         {
             labelWords[segment.Label] = written.Count;
             DropIdleBranch(segment);
             for (int word = segment.Start; word < segment.End; word++)
-                CopyWord(word, written, ref cursor);
+                CopyWord(word, written, ref position);
             WriteJump(segment, written);
         }
 
@@ -271,22 +288,14 @@ internal sealed class TailMerging
             segment.End--;
     }
 
-    /// <summary>Where the copying is in the lists that go with the words.</summary>
-    private struct Cursor
-    {
-        public int Cfi;
-        public int Position;
-    }
-
-    private void CopyWord(int word, CodeBuffer to, ref Cursor cursor)
+    private void CopyWord(int word, CodeBuffer to, ref int position)
     {
         int offset = word * 4;
         int slot = -1;
-        for (; cursor.Position < _code.Positions.Count && _code.Positions[cursor.Position].CodeOffset <= offset; cursor.Position++)
-            slot = _code.Positions[cursor.Position].Slot;
+        for (; position < _code.Positions.Count && _code.Positions[position].CodeOffset <= offset; position++)
+            slot = _code.Positions[position].Slot;
         to.MarkPosition(slot);
-        for (; cursor.Cfi < _code.Cfi.Count && _code.Cfi[cursor.Cfi].CodeOffset <= offset; cursor.Cfi++)
-            to.AddCfi(_code.Cfi[cursor.Cfi].Kind, _code.Cfi[cursor.Cfi].Register, _code.Cfi[cursor.Cfi].Value);
+        to.MarkFrame(StateAt(word));
         if (_relocationAt[word] >= 0)
             to.Relocations.Add(_code.Relocations[_relocationAt[word]] with { Offset = to.Offset });
         if (_callAt[word] >= 0)
@@ -312,8 +321,12 @@ internal sealed class TailMerging
             return;
         int last = segment.Length == 0 ? -1 : _branchAt[segment.End - 1];
         if (last >= 0 && Resolve(_code.Branches[last].Target) == next)
+        {
             to.InvertLastBranch(target);
-        else
-            to.Jump(target);
+            return;
+        }
+
+        to.MarkFrame(StateAt(segment.End));
+        to.Jump(target);
     }
 }

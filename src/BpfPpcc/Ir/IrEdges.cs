@@ -33,27 +33,32 @@ public static class IrEdges
     private static void DropLost(IrBlock block, bool[] isPresent)
     {
         List<IrBlock> predecessors = block.Predecessors;
-        int kept = 0;
-        while (kept < predecessors.Count && IsEdge(predecessors[kept], block, isPresent))
-            kept++;
-        if (kept == predecessors.Count)
+        int first = 0;
+        while (first < predecessors.Count && IsEdge(predecessors[first], block, isPresent))
+            first++;
+        if (first == predecessors.Count)
             return;
+
+        List<int> kept = [.. Enumerable.Range(0, first)];
+        for (int i = first + 1; i < predecessors.Count; i++)
+        {
+            if (IsEdge(predecessors[i], block, isPresent))
+                kept.Add(i);
+        }
 
         foreach (IrInstruction phi in block.Instructions)
         {
             if (phi.Opcode != IrOpcode.Phi)
                 break;
-            var operands = new List<IrInstruction>(predecessors.Count);
-            for (int i = 0; i < predecessors.Count; i++)
-            {
-                if (IsEdge(predecessors[i], block, isPresent))
-                    operands.Add(phi.Operands[i]);
-            }
-
-            phi.Operands = [.. operands];
+            var operands = new IrInstruction[kept.Count];
+            for (int i = 0; i < operands.Length; i++)
+                operands[i] = phi.Operands[kept[i]];
+            phi.Operands = operands;
         }
 
-        predecessors.RemoveAll(predecessor => !IsEdge(predecessor, block, isPresent));
+        for (int i = 0; i < kept.Count; i++)
+            predecessors[i] = predecessors[kept[i]];
+        predecessors.RemoveRange(kept.Count, predecessors.Count - kept.Count);
     }
 
     private static bool IsEdge(IrBlock from, IrBlock to, bool[] isPresent)

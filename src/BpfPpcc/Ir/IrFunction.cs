@@ -49,6 +49,9 @@ public sealed class IrInstruction
     /// </summary>
     public ImmutableArray<IrStackAccess> StackAccesses { get; set; }
 
+    /// <summary>Together with <see cref="StackAccesses"/>: it accesses no BPF stack of a function that called this one.</summary>
+    public bool SparesCallers { get; set; }
+
     public long Immediate { get; set; }
 
     public SymbolId Symbol { get; set; } = SymbolId.None;
@@ -155,10 +158,16 @@ public sealed class IrFunction
     /// <see cref="IrInstruction.StackAccesses"/> tells of all accesses, so that it does not matter where addresses of the stack go. What has none
     /// all the same may access anything.
     /// </summary>
-    public bool KnowsStackAccesses { get; init; }
+    public bool KnowsStackAccesses { get; set; }
 
-    /// <summary>Bytes of BPF stack that the code may touch, a multiple of 8; more than 512 only if unverified code names more.</summary>
+    /// <summary>
+    /// Bytes of BPF stack that the code may touch, a multiple of 8; more than 512 only with the stacks of inlined functions, or if unverified
+    /// code names more.
+    /// </summary>
     public int StackSize { get; set; }
+
+    /// <summary>Bytes of BPF stack that code which computes addresses may reach.</summary>
+    public int StackReach { get; set; } = StackExtent.Full;
 
     public List<IrBlock> Blocks { get; } = [];
 
@@ -173,4 +182,27 @@ public sealed class IrFunction
 
     /// <summary>A new instruction, in no block yet.</summary>
     public IrInstruction NewInstruction(IrOpcode opcode) => new(InstructionCount++, opcode);
+
+    /// <summary>A new instruction that does the same with the same operands and targets, in no block yet.</summary>
+    public IrInstruction NewCopy(IrInstruction original)
+    {
+        IrInstruction copy = NewInstruction(original.Opcode);
+        copy.Width = original.Width;
+        copy.CompareWidth = original.CompareWidth;
+        copy.Condition = original.Condition;
+        copy.Atomic = original.Atomic;
+        copy.IsSigned = original.IsSigned;
+        copy.IsOrdered = original.IsOrdered;
+        copy.IsNotZero = original.IsNotZero;
+        copy.ZeroBits = original.ZeroBits;
+        copy.PlainDivisor = original.PlainDivisor;
+        copy.StackAccesses = original.StackAccesses;
+        copy.SparesCallers = original.SparesCallers;
+        copy.Immediate = original.Immediate;
+        copy.Symbol = original.Symbol;
+        copy.Operands = [.. original.Operands];
+        copy.Targets = [.. original.Targets];
+        copy.Position = original.Position;
+        return copy;
+    }
 }

@@ -19,12 +19,13 @@ public sealed class IrLeaves
         _function = function;
         if (function.Blocks.Count == 0)
             return;
-        foreach (IrInstruction instruction in function.Entry.Instructions)
-        {
-            if (!IrRules.IsLeaf(instruction.Opcode))
-                break;
-            _leaves.TryAdd((instruction.Opcode, instruction.Immediate, instruction.Symbol), instruction);
-        }
+        List<IrInstruction> instructions = function.Entry.Instructions;
+        int count = 0;
+        while (count < instructions.Count && IrRules.IsLeaf(instructions[count].Opcode))
+            count++;
+        _leaves.EnsureCapacity(count);
+        for (int i = 0; i < count; i++)
+            _leaves.TryAdd((instructions[i].Opcode, instructions[i].Immediate, instructions[i].Symbol), instructions[i]);
     }
 
     public IrInstruction Constant(long value) => Leaf(IrOpcode.Constant, value, SymbolId.None);

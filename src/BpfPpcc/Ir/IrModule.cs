@@ -7,7 +7,7 @@ namespace BpfPpcc.Ir;
 public sealed class IrModule
 {
     /// <summary>In the order of the BPF functions; a thunk follows its callee.</summary>
-    public required ImmutableArray<IrFunction> Functions { get; init; }
+    public required ImmutableArray<IrFunction> Functions { get; set; }
 
     public required SymbolTable Symbols { get; init; }
 

@@ -55,7 +55,10 @@ public sealed class IrReplacements
             return;
         IrInstruction[] operands = instruction.Operands;
         for (int i = 0; i < operands.Length; i++)
-            operands[i] = Resolve(operands[i]);
+        {
+            if (IsReplaced(operands[i]))
+                operands[i] = Resolve(operands[i]);
+        }
     }
 
     /// <summary>Rewrites all operands of the function and takes the replaced instructions out of their blocks.</summary>
@@ -77,7 +80,9 @@ public sealed class IrReplacements
                 }
 
                 ResolveOperands(instruction);
-                instructions[kept++] = instruction;
+                if (kept < i)
+                    instructions[kept] = instruction;
+                kept++;
             }
 
             instructions.RemoveRange(kept, instructions.Count - kept);

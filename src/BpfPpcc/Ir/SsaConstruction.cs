@@ -15,6 +15,7 @@ public sealed class SsaConstruction
     private readonly IrLeaves _leaves;
     private readonly byte[] _widths;
     private readonly List<(IrInstruction Phi, int Variable)> _phis = [];
+    private readonly List<IrInstruction> _atStart = [];
     private IrInstruction?[]?[] _atEnd;
     private IrInstruction?[] _current;
 
@@ -41,7 +42,7 @@ public sealed class SsaConstruction
     public void Enter(IrBlock block, ReadOnlySpan<ulong> isLive, bool isSealed)
     {
         List<IrBlock> predecessors = block.Predecessors;
-        var phis = new List<IrInstruction>();
+        _atStart.Clear();
         _current = new IrInstruction?[_widths.Length];
         for (int variable = 0; variable < _widths.Length; variable++)
         {
@@ -56,12 +57,12 @@ public sealed class SsaConstruction
             IrInstruction phi = _function.NewInstruction(IrOpcode.Phi);
             phi.Width = _widths[variable];
             phi.Block = block;
-            phis.Add(phi);
+            _atStart.Add(phi);
             _phis.Add((phi, variable));
             _current[variable] = phi;
         }
 
-        block.Instructions.InsertRange(0, phis);
+        block.Instructions.InsertRange(0, _atStart);
     }
 
     /// <summary>The variables are at the end of the block now what its successors see.</summary>

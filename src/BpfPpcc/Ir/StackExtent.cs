@@ -21,7 +21,7 @@ public static class StackExtent
             {
                 StackUse.None => 0,
                 StackUse.Access or StackUse.Object => reference.Low,
-                StackUse.Anywhere => Math.Min(reference.Low, -Full),
+                StackUse.Anywhere => Math.Min(reference.Low, -function.StackReach),
             });
         }
 

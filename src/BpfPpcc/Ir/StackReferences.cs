@@ -43,21 +43,21 @@ public sealed class StackReferences
 
     private readonly SymbolTable _symbols;
     private readonly bool _knowsAccesses;
-    private readonly bool _hasFunctionPointers;
+    private readonly int _reach;
     private readonly Dictionary<IrInstruction, (long Low, long High)> _computed = [];
     private readonly List<StackReference> _references = [];
 
-    private StackReferences(SymbolTable symbols, bool knowsAccesses)
+    private StackReferences(IrFunction function, SymbolTable symbols)
     {
         _symbols = symbols;
-        _knowsAccesses = knowsAccesses;
-        _hasFunctionPointers = HasFunctionPointers(symbols);
+        _knowsAccesses = function.KnowsStackAccesses;
+        _reach = function.StackReach;
     }
 
     /// <summary>In the order of the blocks and their instructions; what does nothing to the stack is left out.</summary>
     public static List<StackReference> Find(IrFunction function, SymbolTable symbols)
     {
-        var references = new StackReferences(symbols, function.KnowsStackAccesses);
+        var references = new StackReferences(function, symbols);
         references.FindComputed(function);
         foreach (IrBlock block in function.Blocks)
         {
@@ -70,29 +70,22 @@ public sealed class StackReferences
 
     private void FindComputed(IrFunction function)
     {
-        List<IrInstruction> sums = [];
-        foreach (IrBlock block in function.Blocks)
-        {
-            foreach (IrInstruction instruction in block.Instructions)
-            {
-                if (instruction is { Opcode: IrOpcode.Add or IrOpcode.Phi, Width: 64 })
-                    sums.Add(instruction);
-            }
-        }
-
         int before;
         int sweep = 0;
         do
         {
             before = _computed.Count;
-            foreach (IrInstruction sum in sums)
+            foreach (IrBlock block in function.Blocks)
             {
-                if (_computed.ContainsKey(sum))
-                    continue;
-                if (sum.Opcode == IrOpcode.Phi)
-                    Count(sum);
-                else
-                    Compute(sum);
+                foreach (IrInstruction instruction in block.Instructions)
+                {
+                    if (instruction is not { Opcode: IrOpcode.Add or IrOpcode.Phi, Width: 64 } || _computed.ContainsKey(instruction))
+                        continue;
+                    if (instruction.Opcode == IrOpcode.Phi)
+                        Count(instruction);
+                    else
+                        Compute(instruction);
+                }
             }
         }
         while (_computed.Count > before && ++sweep < MaxSweeps);
@@ -177,7 +170,7 @@ public sealed class StackReferences
         }
         else if (_knowsAccesses && !(isAccess && instruction.Operands[0].Opcode == IrOpcode.SymbolAddress))
         {
-            _references.Add(new StackReference(instruction, StackUse.Anywhere, -StackExtent.Full, 0));
+            _references.Add(new StackReference(instruction, StackUse.Anywhere, -_reach, 0));
         }
     }
 
@@ -185,24 +178,14 @@ public sealed class StackReferences
     {
         if (user.Opcode == IrOpcode.Branch || (user.Opcode == IrOpcode.Select && operand < 2) || _computed.ContainsKey(user))
             return StackUse.None;
-        return user.Opcode == IrOpcode.CallExtern && !(_hasFunctionPointers && MayCallBack(user)) ? StackUse.Object : StackUse.Anywhere;
-    }
-
-    /// <summary>Functions of this module can be called by C code.</summary>
-    private static bool HasFunctionPointers(SymbolTable symbols)
-    {
-        foreach (Symbol symbol in symbols.Symbols)
-        {
-            if (symbol.Kind == SymbolKind.FunctionPointer)
-                return true;
-        }
-
-        return false;
+        return user.Opcode == IrOpcode.CallExtern && !MayCallBack(user) ? StackUse.Object : StackUse.Anywhere;
     }
 
     /// <summary>One of the arguments is, or may be, a function of this module.</summary>
     private bool MayCallBack(IrInstruction call)
     {
+        if (!_symbols.HasAny(SymbolKind.FunctionPointer))
+            return false;
         foreach (IrInstruction argument in call.Operands)
         {
             if (argument.Opcode == IrOpcode.SymbolAddress && _symbols[argument.Symbol].Kind == SymbolKind.FunctionPointer)

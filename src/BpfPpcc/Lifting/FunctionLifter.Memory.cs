@@ -74,6 +74,7 @@ internal sealed partial class FunctionLifter
         last.StackAccesses = accesses.TryGetValue(slot, out ImmutableArray<StackAccess> known)
             ? [.. known.Select(static access => new IrStackAccess(access.Low, access.High, access.IsWritten))]
             : [];
+        last.SparesCallers = _facts.CallerAccesses is { } callers && !callers.Contains(slot);
     }
 
     private void Store(BpfInstruction instruction, IrInstruction value)

@@ -39,10 +39,10 @@ internal sealed class DebugInformation
     {
         if (_ext is null || !_ext.Lines.TryGetValue(function.Section.Name, out ImmutableArray<BtfLineInfo> records))
             return [];
-        long end = (long)function.End * BpfInstruction.Size;
         int index = LowerBound(records.AsSpan(), (long)function.Start * BpfInstruction.Size, static record => record.InstructionOffset);
-        ImmutableArray<BpfLineInfo>.Builder lines = ImmutableArray.CreateBuilder<BpfLineInfo>();
-        for (; index < records.Length && records[index].InstructionOffset < end; index++)
+        int end = LowerBound(records.AsSpan(), (long)function.End * BpfInstruction.Size, static record => record.InstructionOffset);
+        ImmutableArray<BpfLineInfo>.Builder lines = ImmutableArray.CreateBuilder<BpfLineInfo>(end - index);
+        for (; index < end; index++)
         {
             BtfLineInfo record = records[index];
             int slot = (int)(record.InstructionOffset / BpfInstruction.Size) - function.Start;

@@ -1,6 +1,6 @@
 namespace BpfPpcc.Mir;
 
-/// <summary>Dominators of a machine function's blocks, for the checker.</summary>
+/// <summary>Dominators of a machine function's blocks.</summary>
 /// <remarks>Cooper, Harvey, Kennedy, "A Simple, Fast Dominance Algorithm".</remarks>
 internal sealed class MirDominators
 {
@@ -9,6 +9,10 @@ internal sealed class MirDominators
     private readonly int[] _order;
     private readonly int[] _positions;
     private readonly int[] _dominators;
+
+    /// <summary>By position: its place in a preorder walk of the dominator tree, and how many blocks lie below it there, with itself.</summary>
+    private readonly int[] _preorder;
+    private readonly int[] _size;
 
     public MirDominators(MachineFunction function)
     {
@@ -23,15 +27,37 @@ internal sealed class MirDominators
         while (Improve(function))
         {
         }
+
+        _size = new int[_order.Length];
+        _preorder = new int[_order.Length];
+        NumberTree();
     }
 
     /// <summary>Every path to block <paramref name="b"/> goes through block <paramref name="a"/>.</summary>
     public bool Dominates(int a, int b)
     {
-        int position = _positions[b];
-        while (position > _positions[a])
-            position = _dominators[position];
-        return position == _positions[a];
+        int above = _positions[a];
+        return (uint)(_preorder[_positions[b]] - _preorder[above]) < (uint)_size[above];
+    }
+
+    /// <summary>The last block before <paramref name="block"/> through which every path to it goes; the entry for the entry.</summary>
+    public int ImmediateDominator(int block) => _order[_dominators[_positions[block]]];
+
+    /// <summary>Dominators stand before what they dominate in reverse postorder, so that one walk each way does it.</summary>
+    private void NumberTree()
+    {
+        Array.Fill(_size, 1);
+        for (int position = _order.Length - 1; position > 0; position--)
+            _size[_dominators[position]] += _size[position];
+        var next = new int[_order.Length];
+        next[0] = 1;
+        for (int position = 1; position < _order.Length; position++)
+        {
+            int dominator = _dominators[position];
+            _preorder[position] = next[dominator];
+            next[dominator] += _size[position];
+            next[position] = _preorder[position] + 1;
+        }
     }
 
     private static int[] ReversePostorder(MachineFunction function)

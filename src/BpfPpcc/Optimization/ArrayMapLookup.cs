@@ -88,6 +88,7 @@ public static class ArrayMapLookup
         IrInstruction descriptor = call.Operands[0];
         IrInstruction key = builder.Load(32, call.Operands[1], 0);
         key.StackAccesses = call.StackAccesses;
+        key.SparesCallers = call.SparesCallers;
         IrBlock found = builder.AppendBlock();
         IrBlock end = builder.AppendBlock();
         IrInstruction count = builder.Constant(map.MaxEntries);

@@ -42,10 +42,10 @@ public static class DeadCode
         for (int i = 0; i < instructions.Count; i++)
         {
             IrInstruction instruction = instructions[i];
-            if (isLive[instruction.Id])
-                instructions[kept++] = instruction;
-            else
+            if (!isLive[instruction.Id])
                 instruction.Block = null;
+            else if (kept++ < i)
+                instructions[kept - 1] = instruction;
         }
 
         instructions.RemoveRange(kept, instructions.Count - kept);

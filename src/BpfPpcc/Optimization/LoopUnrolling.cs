@@ -225,20 +225,7 @@ public static class LoopUnrolling
 
         private IrInstruction Copy(IrInstruction instruction, IrBlock block)
         {
-            IrInstruction copy = _function.NewInstruction(instruction.Opcode);
-            copy.Width = instruction.Width;
-            copy.CompareWidth = instruction.CompareWidth;
-            copy.Condition = instruction.Condition;
-            copy.Atomic = instruction.Atomic;
-            copy.IsSigned = instruction.IsSigned;
-            copy.IsOrdered = instruction.IsOrdered;
-            copy.IsNotZero = instruction.IsNotZero;
-            copy.StackAccesses = instruction.StackAccesses;
-            copy.Immediate = instruction.Immediate;
-            copy.Symbol = instruction.Symbol;
-            copy.Operands = [.. instruction.Operands];
-            copy.Targets = [.. instruction.Targets];
-            copy.Position = instruction.Position;
+            IrInstruction copy = _function.NewCopy(instruction);
             copy.Block = block;
             block.Instructions.Add(copy);
             return copy;

@@ -8,12 +8,15 @@ namespace BpfPpcc.Optimization;
 /// <param name="FromLevel">Runs at this optimization level and above.</param>
 public sealed record OptimizationPass(string Name, int FromLevel, Action<IrFunction, IrModule> Run);
 
-/// <summary>The passes of the middle end, in the order in which they run.</summary>
+/// <summary>
+/// The passes of the middle end, in the order in which they run: some over every function, then <see cref="Inlining"/> over the module, then
+/// the others over every function that is left.
+/// </summary>
 public static class OptimizationPipeline
 {
     public const int HighestLevel = 2;
 
-    public static ImmutableArray<OptimizationPass> Passes { get; } =
+    public static ImmutableArray<OptimizationPass> PassesBeforeInlining { get; } =
     [
         new("array-map-lookup", 0, ArrayMapLookup.Run),
         new("unreachable-blocks", 1, UnreachableBlocks.Run),
@@ -21,6 +24,10 @@ public static class OptimizationPipeline
         new("stack-promotion", 1, StackPromotion.Run),
         new("simplify", 1, Simplify.Run),
         new("control-flow-cleanup", 1, ControlFlowCleanup.Run),
+    ];
+
+    public static ImmutableArray<OptimizationPass> PassesBehindInlining { get; } =
+    [
         new("global-value-numbering", 2, GlobalValueNumbering.Run),
         new("stack-forwarding", 2, StackForwarding.Run),
         new("phi-narrowing", 2, PhiNarrowing.Run),
@@ -46,18 +53,43 @@ public static class OptimizationPipeline
         new("stack-extent", 0, static (function, module) => StackExtent.Update(function, module.Symbols)),
     ];
 
-    /// <summary>Each name once, in the order in which it comes up first.</summary>
-    public static List<string> PassNames()
+    /// <summary>Optimizes all functions of a module.</summary>
+    /// <param name="level">0 to <see cref="HighestLevel"/>, as the user asks for it.</param>
+    /// <param name="beginPass">Is told the name of each pass before it runs.</param>
+    /// <param name="endPass">Is told which function a pass has left.</param>
+    public static void Run(IrModule module, int level, Action<string> beginPass, Action<IrFunction> endPass)
     {
-        List<string> names = [];
-        foreach (OptimizationPass pass in Passes)
+        RunPasses(PassesBeforeInlining);
+        if (level >= Inlining.FromLevel)
         {
-            if (!names.Contains(pass.Name))
-                names.Add(pass.Name);
+            beginPass(Inlining.Name);
+            Inlining.Run(module);
+            foreach (IrFunction function in module.Functions)
+                endPass(function);
         }
 
-        return names;
+        RunPasses(PassesBehindInlining);
+
+        void RunPasses(ImmutableArray<OptimizationPass> passes)
+        {
+            foreach (IrFunction function in module.Functions)
+            {
+                int levelOfFunction = LevelFor(function, level);
+                foreach (OptimizationPass pass in passes)
+                {
+                    if (levelOfFunction < pass.FromLevel)
+                        continue;
+                    beginPass(pass.Name);
+                    pass.Run(function, module);
+                    endPass(function);
+                }
+            }
+        }
     }
+
+    /// <summary>Each name once, in the order in which it comes up first.</summary>
+    public static IEnumerable<string> PassNames() =>
+        PassesBeforeInlining.Select(static pass => pass.Name).Append(Inlining.Name).Concat(PassesBehindInlining.Select(static pass => pass.Name)).Distinct();
 
     /// <summary>
     /// The level at which to optimize a function when the user asks for <paramref name="level"/>. Calls through a register need their

@@ -15,9 +15,8 @@ public static class Simplify
     public static void Run(IrFunction function, IrModule module)
     {
         // Values of unreachable loops may depend on themselves, on which no rule counts.
-        UnreachableBlocks.Run(function, module);
+        IrBlock[] order = UnreachableBlocks.Walk(function).ReversePostorder;
         var context = new SimplifyContext(function);
-        IrBlock[] order = new DepthFirstWalk(function).ReversePostorder;
         for (int round = 0; round < MaxRounds; round++)
         {
             context.BeginRound();
@@ -30,8 +29,7 @@ public static class Simplify
             if (!context.HasLostEdges)
                 continue;
             IrEdges.DropLost(function);
-            UnreachableBlocks.Run(function, module);
-            order = new DepthFirstWalk(function).ReversePostorder;
+            order = UnreachableBlocks.Walk(function).ReversePostorder;
         }
     }
 

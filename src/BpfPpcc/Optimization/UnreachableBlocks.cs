@@ -5,28 +5,16 @@ namespace BpfPpcc.Optimization;
 /// <summary>Removes the blocks that no path from the entry reaches.</summary>
 public static class UnreachableBlocks
 {
-    public static void Run(IrFunction function, IrModule module)
-    {
-        var isReachable = new bool[function.BlockCount];
-        var work = new Stack<IrBlock>();
-        int reached = 1;
-        isReachable[function.Entry.Id] = true;
-        work.Push(function.Entry);
-        while (work.TryPop(out IrBlock? block))
-        {
-            foreach (IrBlock successor in block.Successors)
-            {
-                if (isReachable[successor.Id])
-                    continue;
-                isReachable[successor.Id] = true;
-                reached++;
-                work.Push(successor);
-            }
-        }
+    public static void Run(IrFunction function, IrModule module) => Walk(function);
 
-        if (reached == function.Blocks.Count)
-            return;
-        function.Blocks.RemoveAll(block => !isReachable[block.Id]);
+    /// <summary>The same; gives the walk that found the others, which are all that is left.</summary>
+    internal static DepthFirstWalk Walk(IrFunction function)
+    {
+        var walk = new DepthFirstWalk(function);
+        if (walk.Count == function.Blocks.Count)
+            return walk;
+        function.Blocks.RemoveAll(block => walk.Number[block.Id] == DepthFirstWalk.Unreachable);
         IrEdges.DropLost(function);
+        return walk;
     }
 }

@@ -38,6 +38,9 @@ internal sealed class Bundle(int id, BundleStage stage, LiveRange[] ranges)
 
     public bool CrossesCall { get; set; }
 
+    /// <summary>All of it is where the frame is set up anyway, so that a callee-saved register costs nothing but its save.</summary>
+    public bool IsInFrame { get; set; }
+
     /// <summary>The GPR that it holds at present, or -1.</summary>
     public int Gpr { get; set; } = -1;
 

@@ -12,6 +12,7 @@ namespace BpfPpcc.RegisterAllocation;
 internal sealed class BundleAssigner
 {
     private const int GprCount = 32;
+    private const int FirstCalleeSaved = 14;
 
     /// <summary>How many bundles one may evict at a time.</summary>
     private const int EvictionWidth = 8;
@@ -25,6 +26,7 @@ internal sealed class BundleAssigner
     private readonly Liveness _liveness;
     private readonly SpillCosts _costs;
     private readonly BundleSplitter _splitter;
+    private readonly FrameSplitter _frame;
     private readonly CallSplitter _callSplitter;
     private readonly RegisterIntervals[] _intervals = new RegisterIntervals[GprCount];
     private readonly PriorityQueue<Bundle, long> _queue = new();
@@ -42,11 +44,15 @@ internal sealed class BundleAssigner
 
     private float _forgoneCost;
 
-    private BundleAssigner(Liveness liveness, Affinity[] affinities, BundleSplitter splitter)
+    /// <summary>A callee-saved register is in use before the save point, so that the frame is set up earlier.</summary>
+    private bool _isFrameEarly;
+
+    private BundleAssigner(Liveness liveness, Affinity[] affinities, BundleSplitter splitter, FrameSplitter frame)
     {
+        _frame = frame;
         _liveness = liveness;
         _splitter = splitter;
-        _costs = new SpillCosts(liveness);
+        _costs = new SpillCosts(liveness, frame);
         _callSplitter = new CallSplitter(liveness, _costs);
         for (int gpr = 0; gpr < GprCount; gpr++)
         {
@@ -66,9 +72,10 @@ internal sealed class BundleAssigner
     private static ReadOnlySpan<byte> CalleeSavedOrder => [31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14];
 
     /// <summary>Returns bundles with their GPRs, which cover what is in a register at all.</summary>
-    public static List<Bundle> Assign(Liveness liveness, List<LiveRange[]> bundles, Affinity[] affinities, BundleSplitter splitter)
+    public static List<Bundle> Assign(
+        Liveness liveness, List<LiveRange[]> bundles, Affinity[] affinities, BundleSplitter splitter, FrameSplitter frame)
     {
-        var assigner = new BundleAssigner(liveness, affinities, splitter);
+        var assigner = new BundleAssigner(liveness, affinities, splitter, frame);
         assigner.ReserveFixed();
         foreach (LiveRange[] ranges in bundles)
         {
@@ -149,6 +156,7 @@ internal sealed class BundleAssigner
     private void Enqueue(Bundle bundle)
     {
         _costs.Measure(bundle);
+        bundle.IsInFrame = _frame.IsInside(bundle.Ranges);
         _all.Add(bundle);
         Requeue(bundle);
     }
@@ -171,7 +179,7 @@ internal sealed class BundleAssigner
             return;
         }
 
-        int fresh = FindUnusedCalleeSaved();
+        int fresh = HasFrame(bundle) ? FindUnusedCalleeSaved() : FindFreeCalleeSaved(bundle);
         float ownCost = bundle.IsMinimal ? float.PositiveInfinity : bundle.SpillCost;
         int victim = FindVictim(bundle, out float evictionCost);
         if (victim >= 0 && (fresh < 0 || evictionCost < Math.Min(_costs.CalleeSaved, ownCost)))
@@ -310,11 +318,13 @@ internal sealed class BundleAssigner
 
         foreach (byte gpr in CalleeSavedOrder)
         {
-            eligible |= _intervals[gpr].OwnedCount > 0 ? 1u << gpr : 0;
+            eligible |= _intervals[gpr].OwnedCount > 0 && HasFrame(bundle) ? 1u << gpr : 0;
         }
 
         return eligible;
     }
+
+    private bool HasFrame(Bundle bundle) => bundle.IsInFrame || _isFrameEarly;
 
     /// <summary>Fills the frequency of moves that each GPR would save.</summary>
     private void CollectWishes(Bundle bundle)
@@ -346,6 +356,11 @@ internal sealed class BundleAssigner
                     _wish[gpr] += _affinities[index].Frequency;
                 }
             }
+
+            if (_frame.IsCut[previous] && _lastGpr[previous] >= 0)
+            {
+                _wish[_lastGpr[previous]] += _liveness.EntryFrequency;
+            }
         }
     }
 
@@ -354,6 +369,19 @@ internal sealed class BundleAssigner
         foreach (byte gpr in CalleeSavedOrder)
         {
             if (_intervals[gpr].OwnedCount == 0)
+            {
+                return gpr;
+            }
+        }
+
+        return -1;
+    }
+
+    private int FindFreeCalleeSaved(Bundle bundle)
+    {
+        foreach (byte gpr in CalleeSavedOrder)
+        {
+            if (_intervals[gpr].IsFree(bundle.Ranges))
             {
                 return gpr;
             }
@@ -419,6 +447,7 @@ internal sealed class BundleAssigner
     private void Take(Bundle bundle, int gpr)
     {
         bundle.Gpr = gpr;
+        _isFrameEarly |= !bundle.IsInFrame && gpr >= FirstCalleeSaved;
         foreach (ref readonly LiveRange range in bundle.Ranges.AsSpan())
         {
             _intervals[gpr].Insert(range.From, range.To, bundle);

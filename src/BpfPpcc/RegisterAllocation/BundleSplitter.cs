@@ -8,14 +8,14 @@ namespace BpfPpcc.RegisterAllocation;
 /// until a piece is one instruction. Where no piece covers it, the value is in its spill slot, or is computed again when needed.
 /// A slot is written once, at the definition (SSA), so that leaving a piece costs nothing.
 /// </summary>
-internal sealed class BundleSplitter(Liveness liveness)
+internal sealed class BundleSplitter(Liveness liveness, FrameSplitter frame)
 {
     private readonly List<LiveRange> _pieces = [];
     private readonly List<LiveRange> _rest = [];
     private int _nextId;
 
-    /// <summary>By register: it has no GPR for part of its life.</summary>
-    public bool[] IsSpilled { get; } = new bool[liveness.Ranges.Length];
+    /// <summary>By register: it is in pieces, with a GPR each, and none in between.</summary>
+    public bool[] IsSpilled { get; } = (bool[])frame.IsCut.Clone();
 
     public Bundle NewBundle(BundleStage stage, LiveRange[] ranges, float frequencyFloor = 0) =>
         new(_nextId++, stage, ranges) { FrequencyFloor = frequencyFloor };

@@ -54,12 +54,18 @@ internal sealed class MoveCollector
     private readonly Liveness _liveness;
     private readonly ValueLocations _locations;
     private readonly bool[] _isSpilled;
+    private readonly FrameSplitter _frame;
+
+    /// <summary>By register: something reads its slot before the frame is set up.</summary>
+    private readonly bool[] _needsSlotEarly;
     private readonly List<Move> _moves = [];
     private readonly List<(int Block, int Instruction)> _deleted = [];
     private readonly Gpr[][][] _operandGprs;
 
-    private MoveCollector(Liveness liveness, ValueLocations locations, bool[] isSpilled)
+    private MoveCollector(Liveness liveness, ValueLocations locations, bool[] isSpilled, FrameSplitter frame)
     {
+        _frame = frame;
+        _needsSlotEarly = new bool[isSpilled.Length];
         _liveness = liveness;
         _locations = locations;
         _isSpilled = isSpilled;
@@ -70,9 +76,9 @@ internal sealed class MoveCollector
     /// <summary>By register: something reads its slot.</summary>
     private bool[] NeedsSlot { get; }
 
-    public static CollectedMoves Collect(Liveness liveness, ValueLocations locations, bool[] isSpilled)
+    public static CollectedMoves Collect(Liveness liveness, ValueLocations locations, bool[] isSpilled, FrameSplitter frame)
     {
-        var collector = new MoveCollector(liveness, locations, isSpilled);
+        var collector = new MoveCollector(liveness, locations, isSpilled, frame);
         foreach (MachineBlock block in liveness.Function.Blocks)
         {
             collector.VisitBlock(block);
@@ -88,7 +94,7 @@ internal sealed class MoveCollector
 
         for (int register = 0; register < isSpilled.Length; register++)
         {
-            if (collector.NeedsSlot[register])
+            if (collector.NeedsSlot[register] && !collector.TryStoreAtSavePoint(register))
             {
                 collector.StoreOnce(register);
             }
@@ -247,6 +253,26 @@ internal sealed class MoveCollector
         }
     }
 
+    /// <summary>Writes the slot where the frame is set up, if the value is in a GPR up to there and nothing before reads the slot.</summary>
+    private bool TryStoreAtSavePoint(int register)
+    {
+        if (!_frame.IsCut[register] || _needsSlotEarly[register])
+        {
+            return false;
+        }
+
+        MachineBlock savePoint = _liveness.Function.Blocks[_frame.SavePoint];
+        MachineBlock before = _liveness.Function.Blocks[savePoint.Predecessors[0]];
+        int gpr = _locations.GprAt(register, _liveness.BlockEnd(before.Index) - 1);
+        if (gpr < 0)
+        {
+            return false;
+        }
+
+        AddEdgeMove(before, savePoint, Place.InGpr(gpr), Place.InSlotOf(register));
+        return true;
+    }
+
     /// <summary>Writes the slot where the register is defined. A parameter without a GPR there got its slot written by the edges.</summary>
     private void StoreOnce(int register)
     {
@@ -322,6 +348,7 @@ internal sealed class MoveCollector
             }
 
             NeedsSlot[from.Register] = true;
+            _needsSlotEarly[from.Register] |= !_frame.IsInside(_liveness.BlockOf[instruction]);
         }
 
         _moves.Add(new Move(instruction, phase, from, to));

@@ -9,6 +9,7 @@ namespace BpfPpcc.RegisterAllocation;
 /// <code>
 /// Liveness          uses, defs and live ranges on a line of program points
 /// BundleBuilder     registers that moves join are put together where they are never live at once
+/// FrameSplitter     what crosses calls is cut where the frame is set up
 /// BundleAssigner    bundles get GPRs; heavier ones evict lighter ones; what gets none goes to
 ///   CallSplitter,     is cut at calls, at the borders of loops, between uses,
 ///     BundleSplitter  and comes back in pieces, spilled in between
@@ -35,9 +36,11 @@ public static class RegisterAllocator
         ArgumentNullException.ThrowIfNull(target);
         Liveness liveness = Liveness.Compute(function);
         List<LiveRange[]> ranges = BundleBuilder.Build(liveness, out Affinity[] affinities, out int[] groups);
-        var splitter = new BundleSplitter(liveness);
-        List<Bundle> bundles = BundleAssigner.Assign(liveness, ranges, affinities, splitter);
-        CollectedMoves collected = MoveCollector.Collect(liveness, new ValueLocations(liveness, bundles), splitter.IsSpilled);
+        var frame = new FrameSplitter(liveness);
+        ranges = frame.Split(ranges);
+        var splitter = new BundleSplitter(liveness, frame);
+        List<Bundle> bundles = BundleAssigner.Assign(liveness, ranges, affinities, splitter, frame);
+        CollectedMoves collected = MoveCollector.Collect(liveness, new ValueLocations(liveness, bundles), splitter.IsSpilled, frame);
         int[] slots = SpillSlots.Assign(liveness, collected.NeedsSlot, groups, out int slotCount);
         AllocationEdit[] edits = ParallelMoves.Sequence(liveness, collected.Moves, slots, ref slotCount);
         edits = EditSimplifier.Simplify(liveness, collected.OperandGprs, collected.Deleted, edits, slotCount);

@@ -6,7 +6,7 @@ namespace BpfPpcc.RegisterAllocation;
 /// What it costs not to have a value in a register: the loads, stores and repeated computations that spilling adds, each by the frequency
 /// of its block. The unit is one load or store per call of the function.
 /// </summary>
-internal sealed class SpillCosts(Liveness liveness)
+internal sealed class SpillCosts(Liveness liveness, FrameSplitter frame)
 {
     /// <summary>A move between registers that a load or store takes the place of.</summary>
     private const float MoveCost = 0.3f;
@@ -78,6 +78,12 @@ internal sealed class SpillCosts(Liveness liveness)
         float load = rematerialization is null ? 1 : RematerializationCost(rematerialization);
         float store = rematerialization is null ? 1 : 0;
         int previous = -1;
+        if (frame.IsEntered(range))
+        {
+            cost += store * liveness.EntryFrequency;
+            density += store * liveness.EntryFrequency * 0.5f;
+        }
+
         foreach (Occurrence occurrence in liveness.OccurrencesIn(range))
         {
             int point = occurrence.FirstPoint;

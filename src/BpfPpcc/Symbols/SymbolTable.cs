@@ -49,9 +49,15 @@ public sealed class SymbolTable
     private readonly List<Symbol> _symbols = [];
     private readonly Dictionary<(SymbolKind, string, int), SymbolId> _ids = [];
 
+    /// <summary>One bit per kind of which there is a symbol.</summary>
+    private int _kinds;
+
     public IReadOnlyList<Symbol> Symbols => _symbols;
 
     public Symbol this[SymbolId id] => _symbols[id.Value];
+
+    /// <summary>There is a symbol of this kind.</summary>
+    public bool HasAny(SymbolKind kind) => (_kinds >> (int)kind & 1) != 0;
 
     /// <summary>The id of the symbol with this kind, name and index, which is added if it is not there.</summary>
     public SymbolId Intern(SymbolKind kind, string name, int index = -1)
@@ -59,6 +65,7 @@ public sealed class SymbolTable
         if (_ids.TryGetValue((kind, name, index), out SymbolId id))
             return id;
         id = new SymbolId(_symbols.Count);
+        _kinds |= 1 << (int)kind;
         _symbols.Add(new Symbol(kind, name, index));
         _ids.Add((kind, name, index), id);
         return id;

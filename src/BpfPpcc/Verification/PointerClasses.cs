@@ -226,9 +226,11 @@ internal sealed class PointerClasses
             bool isExit = RunBlock(function, blocks, block, state);
             if (isExit)
                 exit = JoinExit(exit, state);
-            foreach (int successor in blocks.SuccessorsOf(block))
+            int[] successors = blocks.SuccessorsOf(block);
+            for (int i = 0; i < successors.Length; i++)
             {
-                if (!JoinInto(states, successor, state))
+                int successor = successors[i];
+                if (!JoinInto(states, successor, state, isLast: i == successors.Length - 1))
                     continue;
                 isPending[successor] = true;
                 lowest = Math.Min(lowest, successor);
@@ -240,11 +242,12 @@ internal sealed class PointerClasses
         return result;
     }
 
-    private static bool JoinInto(PointerState?[] states, int block, PointerState state)
+    /// <param name="isLast">Nobody else needs <paramref name="state"/>.</param>
+    private static bool JoinInto(PointerState?[] states, int block, PointerState state, bool isLast)
     {
         if (states[block] is { } known)
             return known.JoinWith(state);
-        states[block] = state.Clone();
+        states[block] = isLast ? state : state.Clone();
         return true;
     }
 

@@ -31,7 +31,7 @@ internal sealed class PointerState
     private PointerState(PointerState source)
     {
         source._registers.AsSpan().CopyTo(_registers);
-        _frames = [.. source._frames];
+        _frames = source._frames.AsSpan().ToArray();
         source._owned = 0;
     }
 
@@ -234,7 +234,7 @@ internal sealed class PointerState
             return;
         if ((_owned >> depth & 1) == 0)
         {
-            frame = frame is null ? new PointerClass[SlotCount] : [.. frame];
+            frame = frame is null ? new PointerClass[SlotCount] : frame.AsSpan().ToArray();
             _frames[depth] = frame;
             _owned |= 1 << depth;
         }

@@ -61,6 +61,12 @@ public sealed record ProgramFacts
     /// </summary>
     public ImmutableDictionary<int, ImmutableArray<StackAccess>>? StackAccesses { get; init; }
 
+    /// <summary>
+    /// Slots of the instructions that, or what they call, access stack frames of the function's callers. Null where that is not known: of what
+    /// the callers of a global function hand it, it is not proved where it lies.
+    /// </summary>
+    public ImmutableHashSet<int>? CallerAccesses { get; init; }
+
     /// <summary>By slot of an arithmetic instruction: bits of its result that are zero in every run.</summary>
     public ImmutableDictionary<int, ulong> ZeroBits { get; init; } = ImmutableDictionary<int, ulong>.Empty;
 

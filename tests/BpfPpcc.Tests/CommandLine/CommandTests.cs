@@ -138,6 +138,7 @@ public sealed class CommandTests : IDisposable
         foreach (string option in (string[])["-o", "-mcpu", "-O", "-S", "--no-verify", "--ctx", "--symbol-prefix", "--rename-symbol", "--dump", "--dump-function", "--time-passes", "--version"])
             Assert.Contains(option, help.Output, StringComparison.Ordinal);
         Assert.Equal($"bpfppcc {Compiler.Version}\n", Run("--version").Output);
+        Assert.Equal(Compiler.Version, typeof(Compiler).Assembly.GetName().Version!.ToString(3));
     }
 
     [Fact]

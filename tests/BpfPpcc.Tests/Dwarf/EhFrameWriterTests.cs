@@ -72,7 +72,7 @@ public sealed class EhFrameWriterTests
             Assert.Equal(
                 [
                     "r1+0 u u", "r1+464 c-24 c-16",
-                    "r1+464 c-24 c-16", "r1+464 u c-16", "r1+464 u u", "r1+0 u u",
+                    "r1+464 u c-16", "r1+464 u u", "r1+0 u u",
                     "r1+464 c-24 c-16",
                     "r1+464 u c-16", "r1+464 u u", "r1+0 u u",
                 ],

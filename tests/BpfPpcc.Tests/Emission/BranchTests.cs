@@ -98,11 +98,11 @@ public sealed class BranchTests
     public void A_function_with_a_frame_has_one_return()
     {
         var builder = new MirBuilder();
-        builder.Op(Ppc64Opcode.Cmpdi, MachineOperand.CrField(0), Use(3), Imm(0)).Branch(2, true, 1, 2);
+        builder.CallLocal(new SymbolId(0)).Op(Ppc64Opcode.Cmpdi, MachineOperand.CrField(0), Use(3), Imm(0)).Branch(2, true, 1, 2);
         builder.Block(frequency: 0.1f);
         builder.Load(3, 2).Jump(3);
         builder.Block();
-        builder.CallLocal(new SymbolId(0)).Jump(3);
+        builder.Load(3, 4).Jump(3);
         builder.Block();
         builder.Return();
         Assert.Equal(1, builder.Emit().Code.Count(static word => word == 0x4e80_0020));

@@ -181,9 +181,13 @@ public sealed class FrameTests
     public void Frame_exists_where_the_red_zone_is_too_small(int stack, int spills, int expected)
     {
         var builder = new MirBuilder(stack: stack) { SpillSlots = spills };
+        if (stack != 0)
+            builder.Op(Ppc64Opcode.Std, Use(3), Stack(-8), R1);
+        else
+            builder.Move(InGpr(3), InSlot(0));
         CompiledFunction function = builder.Return().Emit();
         Assert.Equal(expected, function.FrameSize);
-        Assert.Equal(expected == 0 ? 1 : 3, function.Code.Length);
+        Assert.Equal(expected == 0 ? 2 : 4, function.Code.Length);
     }
 
     [Fact]

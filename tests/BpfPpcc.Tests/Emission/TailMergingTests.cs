@@ -13,6 +13,9 @@ public sealed class TailMergingTests
     private static readonly SymbolId s_first = new(1);
     private static readonly SymbolId s_second = new(2);
 
+    /// <summary>What comes before the first call.</summary>
+    private const string SetUp = "\n mflr 0\n std 0,16(1)\n stdu 1,-48(1)";
+
     [Fact]
     public void Blocks_that_are_the_same_are_one()
     {
@@ -20,7 +23,7 @@ public sealed class TailMergingTests
         builder.Block();
         Assert.Equal(join, builder.Function.Blocks.Count - 1);
         builder.Call(s_first).Return();
-        AssertBody("cmpdi 3,0\n li 3,1\n li 4,2", builder, calls: 1);
+        AssertBody("cmpdi 3,0\n li 3,1\n li 4,2" + SetUp, builder, calls: 1);
     }
 
     [Fact]
@@ -29,7 +32,7 @@ public sealed class TailMergingTests
         MirBuilder builder = Diamond(static (b, i) => b.Load(5, i).Load(3, 1).Load(4, 2), out _);
         builder.Block();
         builder.Call(s_first).Return();
-        AssertBody("cmpdi 3,0\n beq 1f\n li 5,2\n b 2f\n 1: li 5,1\n 2: li 3,1\n li 4,2", builder, calls: 1);
+        AssertBody("cmpdi 3,0\n beq 1f\n li 5,2\n b 2f\n 1: li 5,1\n 2: li 3,1\n li 4,2" + SetUp, builder, calls: 1);
     }
 
     [Fact]
@@ -113,7 +116,7 @@ public sealed class TailMergingTests
         [.. builder.Emit().Relocations.Where(static relocation => relocation.Type == Ppc64Relocation.R_PPC64_REL24)
             .Select(static relocation => relocation.Symbol)];
 
-    /// <summary>The code between the set-up of the frame and the last call is what is expected.</summary>
+    /// <summary>The code before the last call is what is expected.</summary>
     private static void AssertBody(string expected, MirBuilder builder, int calls)
     {
         CompiledFunction code = builder.Emit();

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Globalization;
-using System.Text;
 using BpfPpcc.Ir;
 using BpfPpcc.Symbols;
 
@@ -23,6 +22,7 @@ public sealed class IrInterpreter
     private const ulong ValuesOffset = 0x8_0000;
     private const ulong StackTop = 0x7fff_0000_0000;
     private const ulong FrameSpacing = 0x1_0000;
+    private const int MaximumDepth = 64;
 
     private readonly IrModule _module;
     private readonly IrMemory _memory;
@@ -47,6 +47,11 @@ public sealed class IrInterpreter
     }
 
     public long StepLimit { get; init; } = 2_000_000;
+
+    /// <summary>
+    /// Events tell of an address of the stack that it is one, and a word that lies there: so that it does not matter how frames are laid out.
+    /// </summary>
+    public bool HidesFrames { get; init; }
 
     /// <summary>Calls of extern functions; the default gives a hash of everything it can see.</summary>
     public Func<Symbol, ulong[], IrMemory, ulong>? Extern { get; init; }
@@ -85,7 +90,7 @@ public sealed class IrInterpreter
 
     private ulong Call(IrFunction function, ulong[] arguments)
     {
-        if (++_depth > 64)
+        if (++_depth > MaximumDepth)
             throw new IrFaultException("calls too deep");
         ulong stack = StackTop - (ulong)_depth * FrameSpacing;
         _memory.Add(stack - (ulong)function.StackSize, new byte[function.StackSize]);
@@ -224,7 +229,7 @@ public sealed class IrInterpreter
     private static ulong Checked(IrInstruction access, ulong address, ulong stack)
     {
         long offset = (long)(address - stack);
-        bool isOwnStack = offset is >= -StackExtent.Full and < 0;
+        bool isOwnStack = offset is > -(long)FrameSpacing and < 0;
         if (isOwnStack && !access.StackAccesses.IsDefault && access.Operands[0].Opcode != IrOpcode.StackAddress
             && !access.StackAccesses.Any(known => known.Low <= offset && offset + access.Width / 8 <= known.High))
         {
@@ -259,17 +264,17 @@ public sealed class IrInterpreter
         return call.StackAccesses.IsDefault ? Note(symbol.Name, arguments) : Access(symbol.Name, call, arguments, stack);
     }
 
-    /// <summary>A call of which it is known what it accesses sees these bytes, and changes them if it may.</summary>
+    /// <summary>A call of which it is known what it accesses sees these bytes of the stack and no others, and changes them if it may.</summary>
     private ulong Access(string name, IrInstruction call, ulong[] arguments, ulong stack)
     {
-        var text = new StringBuilder(name).AppendJoin(',', arguments);
+        IEnumerable<string> texts = arguments.Select(argument => !IsStack(argument) ? Describe(argument) : HidesFrames ? "stack" : $"{argument:x}");
         foreach (IrStackAccess access in call.StackAccesses)
-            text.Append(' ').Append(Convert.ToHexStringLower(_memory.From(stack + (ulong)access.Low)[..(access.High - access.Low)]));
-        ulong hash = Note(text.ToString(), []);
+            texts = texts.Append(Convert.ToHexStringLower(_memory.From(stack + (ulong)access.Low)[..(access.High - access.Low)]));
+        ulong hash = Note(name, [.. texts]);
         foreach (IrStackAccess access in call.StackAccesses)
         {
             for (int i = access.Low; i < access.High && access.IsWritten; i++)
-                _memory.Store(stack + (ulong)i, 8, hash >> (8 * (i & 7)) ^ (ulong)i);
+                _memory.Store(stack + (ulong)i, 8, hash >> (8 * (i - access.Low & 7)) ^ (ulong)(i - access.Low));
         }
 
         return hash;
@@ -313,9 +318,11 @@ public sealed class IrInterpreter
     }
 
     /// <summary>Notes an event and makes a number of it. What a pointer argument points to belongs to it.</summary>
-    private ulong Note(string name, ulong[] arguments)
+    private ulong Note(string name, ulong[] arguments) => Note(name, [.. arguments.Select(Describe)]);
+
+    private ulong Note(string name, string[] arguments)
     {
-        string text = name + "(" + string.Join(", ", arguments.Select(Describe)) + ")";
+        string text = name + "(" + string.Join(", ", arguments) + ")";
         _events.Add(text);
         ulong hash = 14695981039346656037;
         foreach (char c in text)
@@ -325,9 +332,13 @@ public sealed class IrInterpreter
 
     private string Describe(ulong argument)
     {
+        if (HidesFrames && IsStack(argument))
+            return "stack " + Convert.ToHexStringLower(_memory.From(argument) is [_, _, _, _, _, _, _, _, ..] frame ? frame[..8] : []);
         string bytes = Convert.ToHexStringLower(_memory.From(argument));
         return string.Create(CultureInfo.InvariantCulture, $"{argument:x}[{bytes}]");
     }
+
+    private static bool IsStack(ulong address) => address is >= StackTop - (MaximumDepth + 1) * FrameSpacing and < StackTop;
 
     private static ulong ZeroExtend(int width, ulong value) => value << (64 - width) >> (64 - width);
 

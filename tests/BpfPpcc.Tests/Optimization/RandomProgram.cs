@@ -11,6 +11,9 @@ internal sealed class RandomProgram
 {
     private const int ContextRegister = 6;
 
+    /// <summary>Bytes of the stack that statements use.</summary>
+    private const int StackSize = 160;
+
     private static readonly int[] Scalars = [0, 2, 3, 4, 5, 7, 8, 9];
     private static readonly string[] Operators = ["+", "-", "*", "/", "s/", "|", "&", "<<", ">>", "s>>", "%", "s%", "^"];
     private static readonly string[] Relations = ["==", "!=", ">", ">=", "<", "<=", "s>", "s>=", "s<", "s<=", "&"];
@@ -63,6 +66,9 @@ internal sealed class RandomProgram
                 Load(register);
         }
 
+        // Where it is called again, its stack must not show what the last call left.
+        for (int offset = 8; offset <= StackSize && _isSubprogram; offset += 8)
+            Line($"*(u64 *)(r10 - {offset}) = 0");
         for (int i = 0; i < length; i++)
             Statement();
         if (_random.Next(2) == 0)
@@ -381,6 +387,8 @@ internal sealed class RandomProgram
             Line("r0 &= 15");
             Line("r0 += r10");
             Line($"*(u8 *)(r0 - 112) = r{register}");
+            if (_isSubprogram)
+                Line("r0 = r4");
         }
 
         Line($"r4 += {step}");

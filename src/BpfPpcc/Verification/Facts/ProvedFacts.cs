@@ -23,8 +23,11 @@ internal static class ProvedFacts
         var decided = ImmutableDictionary.CreateBuilder<int, bool>();
         var probes = ImmutableHashSet.CreateBuilder<int>();
         var stack = ImmutableDictionary.CreateBuilder<int, ImmutableArray<StackAccess>>();
+        var callers = ImmutableHashSet.CreateBuilder<int>();
         for (int slot = 0; slot < function.Instructions.Length; slot++)
         {
+            if (walk.Facts.Stack.AccessesCallers(start + slot))
+                callers.Add(slot);
             reachable.Add(known.IsReachable[slot] && walk.Facts.Reached[start + slot]);
             if (walk.Facts.MayFault[start + slot])
                 probes.Add(slot);
@@ -43,6 +46,7 @@ internal static class ProvedFacts
             ContextLoads = known.ContextLoads,
             ProbeLoads = probes.ToImmutable(),
             StackAccesses = isClosed ? stack.ToImmutable() : null,
+            CallerAccesses = isClosed && function.IsStatic && !GlobalFunctions.IsGlobal(walk.Image.Module, function) ? callers.ToImmutable() : null,
             StackDepth = isClosed ? walk.Facts.StackDepth[function.Index] : ProgramFacts.LargestStack,
         };
         return isClosed ? ValueFacts.Add(proved, walk.Image.Module, function) : proved;

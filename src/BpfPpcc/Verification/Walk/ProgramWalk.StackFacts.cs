@@ -9,9 +9,14 @@ internal sealed partial class ProgramWalk
     /// <summary>The current instruction loads or stores through a pointer to the stack, perhaps to the frame of a caller.</summary>
     private void NoteStackAccess(RegisterState pointer, long offset, long size, bool isWritten)
     {
-        int slot = SlotInFrame(pointer);
+        int slot = SlotInFrame((int)pointer.Size);
         if (slot >= 0)
             _facts.Stack.Note(slot, Clip(pointer.Bounds.SMin + offset), Clip(pointer.Bounds.SMax + offset + size), isWritten);
+        for (int frame = (int)pointer.Size + 1; frame < _state.FrameCount; frame++)
+        {
+            if (SlotInFrame(frame) is >= 0 and var callee)
+                _facts.Stack.NoteCallers(callee);
+        }
     }
 
     /// <summary>The function that the current instruction calls accesses memory through an argument that points to the stack.</summary>
@@ -23,9 +28,8 @@ internal sealed partial class ProgramWalk
             _facts.Stack.NoteArgument(_slot, argument, Clip(pointer.Bounds.SMin + pointer.Offset), Clip(pointer.Bounds.SMax + pointer.Offset + size), isWritten);
     }
 
-    /// <summary>The instruction of the pointer's frame that runs: this one, or the call that led to it.</summary>
-    private int SlotInFrame(RegisterState pointer) =>
-        pointer.Size == _state.FrameCount - 1 ? _slot : _state.FrameAt((int)pointer.Size + 1).CallSite;
+    /// <summary>The instruction of the frame that runs: this one, or the call that led to it.</summary>
+    private int SlotInFrame(int frame) => frame == _state.FrameCount - 1 ? _slot : _state.FrameAt(frame + 1).CallSite;
 
     private static int Clip(long offset) => (int)Math.Clamp(offset, -StackBytes, 0);
 

@@ -17,6 +17,9 @@ internal sealed class StackAccesses(int slots)
 
         /// <summary>Anything that the function's frame holds may be accessed.</summary>
         Open = 4,
+
+        /// <summary>Frames of callers are accessed.</summary>
+        Callers = 8,
     }
 
     private readonly short[] _low = new short[slots];
@@ -28,7 +31,7 @@ internal sealed class StackAccesses(int slots)
     public void Note(int slot, int low, int high, bool isWritten)
     {
         _low[slot] = (short)Math.Min(_low[slot], low);
-        _high[slot] = (short)(_kinds[slot] == Kinds.None ? high : Math.Max(_high[slot], high));
+        _high[slot] = (short)((_kinds[slot] & (Kinds.Read | Kinds.Written)) == 0 ? high : Math.Max(_high[slot], high));
         _kinds[slot] |= isWritten ? Kinds.Written : Kinds.Read;
     }
 
@@ -42,6 +45,11 @@ internal sealed class StackAccesses(int slots)
 
     /// <summary>It is not known what the instruction, or what it calls, accesses.</summary>
     public void NoteOpen(int slot) => _kinds[slot] |= Kinds.Open;
+
+    /// <summary>The instruction, or what it calls, accesses the frame of a function that called its own.</summary>
+    public void NoteCallers(int slot) => _kinds[slot] |= Kinds.Callers;
+
+    public bool AccessesCallers(int slot) => (_kinds[slot] & (Kinds.Callers | Kinds.Open)) != 0;
 
     public void Merge(StackAccesses other)
     {
@@ -64,7 +72,7 @@ internal sealed class StackAccesses(int slots)
         if ((kinds & Kinds.Open) != 0)
             return [new StackAccess(-8 * FrameState.StackSlots, 0, IsWritten: true)];
         var accesses = ImmutableArray.CreateBuilder<StackAccess>();
-        if (kinds != Kinds.None)
+        if ((kinds & (Kinds.Read | Kinds.Written)) != 0)
             accesses.Add(new StackAccess(_low[slot], _high[slot], (kinds & Kinds.Written) != 0));
         for (int argument = 1; argument <= MaximumArguments && _arguments.Count > 0; argument++)
         {

@@ -131,10 +131,18 @@ public sealed class ProvedFactsTests
                 if (address < stacks[frame].Address || address >= top)
                     continue;
                 Accesses++;
-                int user = frame == stacks.Length - 1 ? slot : _calls.Reverse().ElementAt(frame);
+                int user = UserOf(frame);
+                for (int callee = frame + 1; callee < stacks.Length; callee++)
+                {
+                    if (!MayAccessCallers(UserOf(callee)))
+                        Fault ??= $"slot {UserOf(callee)} touches the stack of a caller";
+                }
+
                 if (!IsKnown(user, (int)(long)(address - top), instruction.MemoryBytes, instruction.Class != BpfClass.LDX))
                     Fault ??= $"slot {user} touches the stack at {(long)(address - top)}";
             }
+
+            int UserOf(int frame) => frame == stacks.Length - 1 ? slot : _calls.Reverse().ElementAt(frame);
         }
 
         private bool IsKnown(int slot, int low, int bytes, bool isWritten)
@@ -147,6 +155,12 @@ public sealed class ProvedFactsTests
                 return true;
             return accesses.TryGetValue(local, out ImmutableArray<StackAccess> known)
                 && known.Any(access => access.Low <= low && low + bytes <= access.High && (access.IsWritten || !isWritten));
+        }
+
+        private bool MayAccessCallers(int slot)
+        {
+            (BpfFunction function, int local) = Locate(slot);
+            return verified.Facts[function.Index].CallerAccesses is not { } known || known.Contains(local);
         }
 
         private (BpfFunction Function, int Local) Locate(int slot)

@@ -25,12 +25,7 @@ internal static class StressCompiler
         var target = new TargetDescription(IsBigEndian: false, Ppc64Abi.ElfV2, Ppc64Cpu.Power8);
         VerifiedModule verified = Verifier.Verify(Join(programs), new VerifierOptions(), diagnostics) ?? throw Failure(diagnostics);
         IrModule module = Lifter.Lift(verified, diagnostics) ?? throw Failure(diagnostics);
-        foreach (IrFunction function in module.Functions)
-        {
-            foreach (OptimizationPass pass in OptimizationPipeline.Passes)
-                pass.Run(function, module);
-        }
-
+        OptimizationPipeline.Run(module, OptimizationPipeline.HighestLevel, static _ => { }, static _ => { });
         if (!IndirectCalls.Resolve(module, verified.Module, diagnostics))
             throw Failure(diagnostics);
         MachineFunction[] selected = [.. module.Functions.Select(function => InstructionSelector.Select(function, module, target))];
