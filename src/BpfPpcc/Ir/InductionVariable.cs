@@ -1,7 +1,7 @@
 namespace BpfPpcc.Ir;
 
 /// <summary>A phi at the head of a loop that begins with some value and grows by a constant on each way round.</summary>
-/// <param name="Phi">Of width 64, in a block with two predecessors.</param>
+/// <param name="Phi">In a block with two predecessors.</param>
 /// <param name="Start">The value on the way into the loop.</param>
 /// <param name="Next">The sum of the phi and the step: the value on the way round.</param>
 /// <param name="Step">Not 0.</param>
@@ -15,18 +15,24 @@ public readonly record struct InductionVariable(IrInstruction Phi, IrInstruction
     private const long Small = 1 << 30;
 
     /// <summary>What holds on the way round: condition, between the phi or its successor and a constant.</summary>
-    private readonly record struct Guard(IrCondition Condition, bool IsOfNext, long Constant);
+    /// <param name="IsExtended">What is compared is the low half, zero-extended.</param>
+    private readonly record struct Guard(IrCondition Condition, bool IsOfNext, long Constant, bool IsExtended);
 
-    public static bool TryMatch(IrInstruction phi, out InductionVariable variable)
+    public static bool TryMatch(IrInstruction phi, out InductionVariable variable) => TryMatch(phi, 64, out variable);
+
+    /// <summary>The same of a phi of width 32, of which the low halves of all values are meant.</summary>
+    public static bool TryMatchWord(IrInstruction phi, out InductionVariable variable) => TryMatch(phi, 32, out variable);
+
+    private static bool TryMatch(IrInstruction phi, int width, out InductionVariable variable)
     {
         variable = default;
-        if (phi.Opcode != IrOpcode.Phi || phi.Width != 64 || phi.Operands.Length != 2)
+        if (phi.Opcode != IrOpcode.Phi || phi.Width != width || phi.Operands.Length != 2)
             return false;
         for (int i = 0; i < 2; i++)
         {
             IrInstruction next = phi.Operands[i];
-            if (next is not { Opcode: IrOpcode.Add, Width: 64, Operands: [var left, { Opcode: IrOpcode.Constant, Immediate: not 0 } step] }
-                || left != phi || phi.Operands[1 - i] == next)
+            if (next is not { Opcode: IrOpcode.Add, Operands: [var left, { Opcode: IrOpcode.Constant, Immediate: not 0 } step] }
+                || next.Width != width || left != phi || phi.Operands[1 - i] == next)
             {
                 continue;
             }
@@ -51,7 +57,7 @@ public readonly record struct InductionVariable(IrInstruction Phi, IrInstruction
         IrBlock from = Latch;
         for (int length = 0; length < LongestChain; length++)
         {
-            if (from.Terminator.Opcode == IrOpcode.Branch && TryGuard(from.Terminator, to, out Guard guard) && TryBound(guard, out highest))
+            if (EndsWithBranch(from) && TryGuard(from.Terminator, to, out Guard guard) && TryBound(guard, out highest))
                 return true;
             if (from == Phi.Block || from.Predecessors.Count != 1)
                 return false;
@@ -59,6 +65,97 @@ public readonly record struct InductionVariable(IrInstruction Phi, IrInstruction
         }
 
         return false;
+    }
+
+    /// <summary>
+    /// The lowest and the highest value that the phi takes, both small and not negative, if it counts up from a constant or down from
+    /// anything small to where a comparison that every way round passes ends it.
+    /// </summary>
+    public bool TryRange(out long lowest, out long highest) => TryRange(0, out lowest, out highest);
+
+    /// <param name="depth">Of the search that <see cref="UnsignedBound"/> is in.</param>
+    internal bool TryRange(int depth, out long lowest, out long highest)
+    {
+        lowest = 0;
+        if (Step > 0)
+        {
+            lowest = Start.Immediate;
+            return TryHighest(out highest);
+        }
+
+        ulong most = UnsignedBound.OfStart(Start, Phi.Width, depth);
+        highest = (long)Math.Min(most, Small);
+        return most < Small && Step > -Small && TryLowest(UnsignedBound.LeastOfStart(Start, depth), out lowest);
+    }
+
+    /// <summary>How often the way round is taken at most, if the range of the phi is known.</summary>
+    public bool TryMostRounds(out long rounds)
+    {
+        rounds = 0;
+        if (!TryRange(out long lowest, out long highest))
+            return false;
+        rounds = (highest - lowest) / (Step < 0 ? -Step : Step);
+        return true;
+    }
+
+    /// <summary>The lowest value of a phi that counts downwards from below 2 to the power of 30, where it is not negative.</summary>
+    private bool TryLowest(long leastStart, out long lowest)
+    {
+        lowest = 0;
+        IrBlock to = Phi.Block!;
+        IrBlock from = Latch;
+        for (int length = 0; length < LongestChain; length++)
+        {
+            if (EndsWithBranch(from) && TryGuard(from.Terminator, to, out Guard guard)
+                && TryLowest(guard, leastStart, out lowest))
+            {
+                return true;
+            }
+
+            if (from == Phi.Block || from.Predecessors.Count != 1)
+                return false;
+            (to, from) = (from, from.Predecessors[0]);
+        }
+
+        return false;
+    }
+
+    /// <remarks>
+    /// As long as the guard holds the phi and its successor are above its limit. The first successor that breaks it is above -(2 to the
+    /// power of 30): to signed comparisons of 32 and of 64 bits it is below the limit. To unsigned ones it is so only if it is not negative.
+    /// </remarks>
+    private bool TryLowest(Guard guard, long leastStart, out long lowest)
+    {
+        lowest = 0;
+        long limit = guard.Constant;
+        if (limit < (guard.IsExtended ? 0 : -1) || limit >= Small)
+            return false;
+        bool seesSign = !guard.IsExtended && (guard.Condition is IrCondition.SignedGreater or IrCondition.SignedGreaterOrEqual);
+        long least;
+        switch (guard.Condition)
+        {
+            case IrCondition.SignedGreater:
+            case IrCondition.UnsignedGreater when limit >= 0:
+                least = limit + 1;
+                break;
+            case IrCondition.SignedGreaterOrEqual:
+            case IrCondition.UnsignedGreaterOrEqual when limit > 0:
+                least = limit;
+                break;
+            case IrCondition.NotEqual when Start.Opcode == IrOpcode.Constant && Start.Immediate > limit && (Start.Immediate - limit) % Step == 0:
+                // Met exactly, so that nothing below it is ever compared.
+                seesSign = true;
+                least = limit - Step;
+                break;
+            default:
+                return false;
+        }
+
+        if (!seesSign && (least + Step < 0 || (guard.IsOfNext && leastStart + Step < 0)))
+            return false;
+        long lowestPassed = guard.IsOfNext ? least : least + Step;
+        lowest = Math.Min(lowestPassed, leastStart);
+        return lowest >= 0;
     }
 
     /// <summary>
@@ -88,18 +185,22 @@ public readonly record struct InductionVariable(IrInstruction Phi, IrInstruction
         }
     }
 
+    /// <summary>False of a block that a pass is just filling.</summary>
+    private static bool EndsWithBranch(IrBlock block) => block.Instructions is [.., { Opcode: IrOpcode.Branch }];
+
     /// <summary>What the branch says when it goes to the block.</summary>
     private bool TryGuard(IrInstruction branch, IrBlock to, out Guard guard)
     {
         guard = default;
         if (branch.Operands is not [var left, { Opcode: IrOpcode.Constant } constant])
             return false;
-        if (left is { Opcode: IrOpcode.ZeroExtend, Width: 32 })
+        bool isExtended = left is { Opcode: IrOpcode.ZeroExtend, Width: 32 };
+        if (isExtended)
             left = left.Operands[0];
         if (left != Next && left != Phi)
             return false;
         IrCondition condition = branch.Targets[0] == to ? branch.Condition : branch.Condition.Negated();
-        guard = new Guard(condition, left == Next, constant.Immediate);
+        guard = new Guard(condition, left == Next, constant.Immediate, isExtended && branch.CompareWidth == 64);
         return true;
     }
 

@@ -29,7 +29,7 @@ public readonly record struct StackReference(
 
 /// <summary>
 /// Finds all uses of the addresses of the BPF stack. An address plus an index that is certainly bounded (<see cref="UnsignedBound"/>) is an
-/// address again, somewhere in a range.
+/// address again, somewhere in a range, and so is one that a loop moves on a bounded number of times.
 /// </summary>
 public sealed class StackReferences
 {
@@ -38,6 +38,8 @@ public sealed class StackReferences
 
     /// <summary>Larger indices reach everything anyway.</summary>
     private const ulong LargestIndex = 1 << 20;
+
+    private const long LargestStep = 1 << 20;
 
     private readonly SymbolTable _symbols;
     private readonly bool _knowsAccesses;
@@ -77,7 +79,11 @@ public sealed class StackReferences
             {
                 foreach (IrInstruction instruction in block.Instructions)
                 {
-                    if (instruction is { Opcode: IrOpcode.Add, Width: 64 } && !_computed.ContainsKey(instruction))
+                    if (instruction is not { Opcode: IrOpcode.Add or IrOpcode.Phi, Width: 64 } || _computed.ContainsKey(instruction))
+                        continue;
+                    if (instruction.Opcode == IrOpcode.Phi)
+                        Count(instruction);
+                    else
                         Compute(instruction);
                 }
             }
@@ -100,10 +106,36 @@ public sealed class StackReferences
         }
     }
 
+    /// <summary>An address that is moved on in a loop, as often as something else is counted in it.</summary>
+    private void Count(IrInstruction phi)
+    {
+        if (!InductionVariable.TryMatch(phi, out InductionVariable address) || !TryRange(address.Start, out (long Low, long High) range)
+            || address.Step is < -LargestStep or > LargestStep)
+        {
+            return;
+        }
+
+        foreach (IrInstruction other in phi.Block!.Instructions)
+        {
+            if (other.Opcode != IrOpcode.Phi)
+                break;
+            if (!InductionVariable.TryMatch(other, out InductionVariable counter) || counter.Latch != address.Latch
+                || !counter.TryMostRounds(out long rounds) || rounds > (long)LargestIndex)
+            {
+                continue;
+            }
+
+            long distance = address.Step * rounds;
+            _computed.Add(phi, (range.Low + Math.Min(0, distance), range.High + Math.Max(0, distance)));
+            return;
+        }
+    }
+
     private bool TryRange(IrInstruction value, out (long Low, long High) range)
     {
         range = (value.Immediate, value.Immediate);
-        return value.Opcode == IrOpcode.StackAddress || (value.Opcode == IrOpcode.Add && _computed.TryGetValue(value, out range));
+        return value.Opcode == IrOpcode.StackAddress
+            || (value.Opcode is IrOpcode.Add or IrOpcode.Phi && _computed.TryGetValue(value, out range));
     }
 
     private void Note(IrInstruction instruction)

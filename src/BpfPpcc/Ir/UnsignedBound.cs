@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace BpfPpcc.Ir;
 
 /// <summary>
@@ -7,6 +9,9 @@ namespace BpfPpcc.Ir;
 public static class UnsignedBound
 {
     private const int Deepest = 8;
+
+    /// <summary>What a step to the start of a counted value takes of the depth, as it is looked at from several sides.</summary>
+    private const int StartDepth = 3;
 
     /// <summary>The low <paramref name="bits"/> bits (32 or 64) of the value are, unsigned, at most this.</summary>
     public static ulong Of(IrInstruction value, int bits) => Of(value, bits, 0);
@@ -31,6 +36,9 @@ public static class UnsignedBound
             case IrOpcode.UnsignedRemainder when value.Width == bits && value.Operands[1] is { Opcode: IrOpcode.Constant } divisor:
                 ulong modulus = (ulong)divisor.Immediate & all;
                 return modulus == 0 ? all : modulus - 1;
+            case IrOpcode.Add when value.Operands[1] is { Opcode: IrOpcode.Constant, Immediate: < 0 and > int.MinValue } less
+                && Least(value.Operands[0], depth) + less.Immediate >= 0:
+                return Of(value.Operands[0], bits, depth + 1) + (ulong)less.Immediate;
             case IrOpcode.Add when bits == 64:
                 return Sum(Of(value.Operands[0], 64, depth + 1), Of(value.Operands[1], 64, depth + 1));
             case IrOpcode.ShiftLeft when bits == 64 && value.Operands[1] is { Opcode: IrOpcode.Constant } count:
@@ -42,12 +50,34 @@ public static class UnsignedBound
             case IrOpcode.Multiply when bits == 64 && value.Operands[1] is { Opcode: IrOpcode.Constant, Immediate: > 0 } factor:
                 ulong multiplied = Of(value.Operands[0], 64, depth + 1);
                 return multiplied <= ulong.MaxValue / (ulong)factor.Immediate ? multiplied * (ulong)factor.Immediate : all;
-            case IrOpcode.Phi when InductionVariable.TryMatch(value, out InductionVariable variable) && variable.TryHighest(out long highest):
+            case IrOpcode.Or or IrOpcode.Xor:
+                ulong either = Of(value.Operands[0], bits, depth + 1) | Of(value.Operands[1], bits, depth + 1);
+                return either == 0 ? 0 : ulong.MaxValue >> BitOperations.LeadingZeroCount(either);
+            case IrOpcode.Phi when TryCounted(value, bits, out InductionVariable variable) && variable.TryRange(depth, out _, out long highest):
                 return (ulong)highest;
             default:
                 return all;
         }
     }
+
+    /// <summary>The bound of what another value starts at.</summary>
+    internal static ulong OfStart(IrInstruction start, int bits, int depth) => Of(start, bits, Math.Min(Deepest, depth + StartDepth));
+
+    /// <summary>What the start of another value is never below.</summary>
+    internal static long LeastOfStart(IrInstruction start, int depth) => depth + StartDepth >= Deepest ? 0 : Least(start, depth + StartDepth);
+
+    /// <summary>A value that this one, which is small then, is never below; 0 if none is known.</summary>
+    private static long Least(IrInstruction value, int depth)
+    {
+        if (value is { Opcode: IrOpcode.Constant, Immediate: > 0 and < 1 << 30 })
+            return value.Immediate;
+        return TryCounted(value, value.Width, out InductionVariable variable) && variable.TryRange(depth, out long lowest, out _)
+            ? lowest : 0;
+    }
+
+    private static bool TryCounted(IrInstruction value, int bits, out InductionVariable variable) => value.Width == 64
+        ? InductionVariable.TryMatch(value, out variable)
+        : InductionVariable.TryMatchWord(value, out variable) && bits <= 32;
 
     private static ulong Ones(int bits) => ulong.MaxValue >> (64 - bits);
 

@@ -48,6 +48,7 @@ public static class OptimizationPipeline
         new("load-merging", 2, LoadMerging.Run),
         new("if-conversion", 2, IfConversion.Run),
         new("store-merging", 2, StoreMerging.Run),
+        new("code-sinking", 2, CodeSinking.Run),
         new("dead-code", 2, DeadCode.Run),
         new("stack-extent", 0, static (function, module) => StackExtent.Update(function, module.Symbols)),
     ];

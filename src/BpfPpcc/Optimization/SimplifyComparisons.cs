@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
 using BpfPpcc.Ir;
 
 namespace BpfPpcc.Optimization;
@@ -89,6 +91,10 @@ internal static class SimplifyComparisons
         {
             Set(user, user.Condition, 32, x.Operands[0], user.Operands[1], context);
         }
+        else if (TryCountedOn(user, x, c, out IrInstruction? next, out long constant))
+        {
+            Set(user, user.Condition, width, next, context.Constant(constant), context);
+        }
         else if ((user.Condition is IrCondition.Equal or IrCondition.NotEqual) && context.HasOneUse(x))
         {
             Equality(user, x, c, context);
@@ -97,6 +103,30 @@ internal static class SimplifyComparisons
         return null;
     }
 
+    /// <summary>
+    /// At the end of a loop's block what was counted is compared rather after the step than before: nothing needs the old count any more.
+    /// </summary>
+    private static bool TryCountedOn(IrInstruction user, IrInstruction x, long c, [NotNullWhen(true)] out IrInstruction? next, out long constant)
+    {
+        next = null;
+        constant = 0;
+        if (user.Opcode != IrOpcode.Branch || user.Condition is not (IrCondition.Equal or IrCondition.NotEqual) || x.Opcode != IrOpcode.Phi
+            || x.Width < user.CompareWidth
+            || !TryCounted(x, out InductionVariable variable) || variable.Next.Block != user.Block)
+        {
+            return false;
+        }
+
+        next = variable.Next;
+        constant = ConstantFolding.Canonical(unchecked(c + variable.Step), user.CompareWidth);
+        return (c is >= short.MinValue and <= short.MaxValue) && (constant is >= short.MinValue and <= short.MaxValue);
+    }
+
+    private static bool TryCounted(IrInstruction phi, out InductionVariable variable) =>
+        InductionVariable.TryMatch(phi, out variable) || InductionVariable.TryMatchWord(phi, out variable);
+
+    private static bool IsCounted(IrInstruction phi, IrInstruction next) => TryCounted(phi, out InductionVariable variable) && variable.Next == next;
+
     /// <summary>x = c, where x is computed for this comparison only.</summary>
     private static void Equality(IrInstruction user, IrInstruction x, long c, SimplifyContext context)
     {
@@ -104,7 +134,7 @@ internal static class SimplifyComparisons
         bool isConstant = x.Operands is [_, { Opcode: IrOpcode.Constant }];
         switch (x.Opcode)
         {
-            case IrOpcode.Add when isConstant && x.Width == width:
+            case IrOpcode.Add when isConstant && x.Width == width && !IsCounted(x.Operands[0], x):
                 long difference = ConstantFolding.Canonical(unchecked(c - x.Operands[1].Immediate), width);
                 Set(user, user.Condition, width, x.Operands[0], context.Constant(difference), context);
                 break;
@@ -121,7 +151,36 @@ internal static class SimplifyComparisons
             case IrOpcode.ByteSwap:
                 SwappedEquality(user, x, c, context);
                 break;
+            case IrOpcode.UnsignedRemainder when isConstant && c == 0 && x.Width == 32 && width == 32:
+                Divisibility(user, x.Operands[0], (uint)x.Operands[1].Immediate, context);
+                break;
         }
+    }
+
+    /// <summary>
+    /// n % d = 0 without a quotient (Granlund and Montgomery, Division by Invariant Integers using Multiplication, section 9): with d = 2^k * o,
+    /// o odd, n times the inverse of o modulo 2^32 is n / o if o divides n and more than (2^32 - 1) / o if not; rotated right by k, what
+    /// 2^k does not divide gets larger than all that it divides.
+    /// </summary>
+    private static void Divisibility(IrInstruction user, IrInstruction n, uint d, SimplifyContext context)
+    {
+        if (d < 3 || BitOperations.IsPow2(d))
+            return;
+        int k = BitOperations.TrailingZeroCount(d);
+        IrInstruction product = context.Insert(IrOpcode.Multiply, 32, n, context.Constant((int)Inverse(d >> k)));
+        if (k != 0)
+            product = context.Insert(IrOpcode.RotateLeft, 32, product, context.Constant(32 - k));
+        IrCondition condition = user.Condition == IrCondition.Equal ? IrCondition.UnsignedLessOrEqual : IrCondition.UnsignedGreater;
+        Set(user, condition, 32, product, context.Constant((int)(uint.MaxValue / d)), context);
+    }
+
+    /// <summary>Of an odd number, modulo 2^32: each step doubles how many low bits are right, of which there are three to begin with.</summary>
+    private static uint Inverse(uint odd)
+    {
+        uint inverse = odd;
+        for (int bits = 3; bits < 32; bits *= 2)
+            inverse *= 2 - (odd * inverse);
+        return inverse;
     }
 
     /// <summary>Rather the constant with its bytes reversed than the value. Constants that no reversal gives were seen before.</summary>
@@ -166,19 +225,9 @@ internal static class SimplifyComparisons
     /// <summary>A value that x is never above, if there is one below 2 to the power of width - 1: 0 is the lowest then, signed or not.</summary>
     private static long? HighestOf(IrInstruction x, int width)
     {
-        if (x is { Opcode: IrOpcode.UnsignedRemainder, Operands: [_, { Opcode: IrOpcode.Constant, Immediate: > 0 } divisor] } && x.Width == width)
-            return divisor.Immediate - 1;
-        int bits = ZeroExtendedFrom(x);
-        return bits < width ? (long)(ulong.MaxValue >> (64 - bits)) : null;
+        ulong bound = UnsignedBound.Of(x, width);
+        return bound <= ulong.MaxValue >> (65 - width) ? (long)bound : null;
     }
-
-    /// <summary>How many low bits of the value may be other than zero.</summary>
-    private static int ZeroExtendedFrom(IrInstruction value) => value.Opcode switch
-    {
-        IrOpcode.ZeroExtend or IrOpcode.ByteSwap or IrOpcode.AtomicReadModifyWrite or IrOpcode.AtomicCompareExchange => value.Width,
-        IrOpcode.Load when !value.IsSigned => value.Width,
-        _ => 64,
-    };
 
     /// <summary>The same condition with a constant that compares cheaper: 0.</summary>
     private static (IrCondition Condition, long Constant)? Nearer(IrCondition condition, long c) => (condition, c) switch

@@ -19,6 +19,7 @@ namespace BpfPpcc.RegisterAllocation;
 /// EditSimplifier    edits that bring what is there already go
 /// ConstantHoister   paths of nothing but a constant are left empty
 /// SpillStores       stores to slots that nothing reads any more go
+/// LoopEdgeMoves     moves on the way round a loop are made before the branch out of it
 /// </code>
 /// Allocatable are the volatile r3..r12 and the callee-saved r14..r31 (ELFv2 2.2.1.1); r0 is scratch between instructions, r1, r2 and r13
 /// are never touched. All steps are linear but for logarithms, and the result depends on the input alone.
@@ -45,6 +46,7 @@ public static class RegisterAllocator
         edits = EditSimplifier.Simplify(liveness, collected.OperandGprs, collected.Deleted, edits, slotCount);
         edits = ConstantHoister.Hoist(function, collected.OperandGprs, collected.Deleted, edits);
         edits = SpillStores.DropDead(function, edits, slotCount);
+        edits = LoopEdgeMoves.Hoist(function, collected.OperandGprs, collected.Deleted, edits);
         slotCount = SpillSlots.Compact(edits, slotCount);
         return new Allocation
         {

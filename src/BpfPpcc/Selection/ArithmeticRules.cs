@@ -156,6 +156,13 @@ internal static class ArithmeticRules
             return;
         }
 
+        // In a loop the constant is there already.
+        if (low != 0 && context.IsInLoop)
+        {
+            context.Emit(Add, Def(result), source, context.UseImmediate(addend));
+            return;
+        }
+
         if (low == 0)
         {
             context.Emit(Addis, Def(result), source, Immediate(high));

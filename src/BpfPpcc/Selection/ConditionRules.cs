@@ -25,8 +25,20 @@ internal static class ConditionRules
     /// <remarks>extsw. compares what it extends with zero.</remarks>
     /// <param name="instruction">The instruction.</param>
     /// <param name="comparison">The comparison whose outcome CR0 holds, or null.</param>
-    public static bool IsRepeated(MachineInstruction instruction, ref MachineInstruction? comparison)
+    public static bool IsRepeated(SelectionContext context, MachineInstruction instruction, ref MachineInstruction? comparison)
     {
+        if (context.IsOnlyTest(instruction))
+        {
+            if (comparison is not null && comparison.Pseudo == MachinePseudo.None && comparison.Opcode == instruction.Opcode
+                && comparison.Operands.AsSpan(1).SequenceEqual(instruction.Operands.AsSpan(1)))
+            {
+                return true;
+            }
+
+            comparison = instruction;
+            return false;
+        }
+
         if (instruction.Pseudo == MachinePseudo.None && instruction.Operands.Length == 3
             && instruction.Operands[0].Kind == MachineOperandKind.CrField)
         {
@@ -48,6 +60,39 @@ internal static class ConditionRules
         }
 
         return false;
+    }
+
+    /// <summary>y if a bit is set, else 0, from an and of y with a negated bit: one instruction less.</summary>
+    /// <param name="value">The and.</param>
+    /// <param name="negated">Index of its operand that is the negated bit.</param>
+    /// <returns>False if that is no better, and nothing was emitted.</returns>
+    public static bool TrySelectMasked(SelectionContext context, IrInstruction value, int negated, VirtualRegister result)
+    {
+        IrInstruction negation = value.Operands[negated];
+        if (negation.Opcode != IrOpcode.Negate || negation.Width != value.Width || !context.IsOnlyUse(negation)
+            || negation.Operands[0] is not { Opcode: IrOpcode.And, Operands: [var bits, { Opcode: IrOpcode.Constant, Immediate: 1 }] } bit
+            || context.IsWanted(bit))
+        {
+            return false;
+        }
+
+        IrInstruction other = value.Operands[1 - negated];
+        if (ValueFacts.TryConstant(other, out long constant) && (!context.IsInLoop || Ppc64Fields.FitsUI16(constant)))
+            return false;
+        MachineOperand chosen = ValueFacts.TryConstant(other, out constant)
+            ? context.UseImmediate(ArithmeticRules.Truncate(constant, value.Width))
+            : context.Use(other);
+        ulong mask = 1;
+        if (bits.Opcode == IrOpcode.ShiftRightLogical && !context.IsWanted(bits) && ValueFacts.TryConstant(bits.Operands[1], out long count))
+        {
+            mask <<= (int)count & (bits.Width - 1);
+            bits = bits.Operands[0];
+        }
+
+        // A rule is emitted in the order of the code.
+        TestImmediate(context, new Comparison(IrCondition.Test, bits, bits, mask > uint.MaxValue ? 64 : 32), mask);
+        context.Emit(Isel, Def(result), Zero, chosen, CrBit(CrBits.Eq));
+        return true;
     }
 
     public static void SelectSelect(SelectionContext context, IrInstruction value, VirtualRegister result)
@@ -113,9 +158,21 @@ internal static class ConditionRules
     /// <summary>An and of registers of the same width, or of more, which is compared with zero.</summary>
     private static bool IsTestOfAnd(SelectionContext context, Comparison comparison) =>
         comparison.Condition is IrCondition.Equal or IrCondition.NotEqual
-        && comparison.Left.Opcode == IrOpcode.And && comparison.Left.Width >= comparison.Width && context.IsOnlyUse(comparison.Left)
+        && comparison.Left.Opcode == IrOpcode.And && comparison.Left.Width >= comparison.Width && IsBestTested(context, comparison.Left)
         && ValueFacts.TryConstant(comparison.Right, out long constant)
         && ArithmeticRules.Truncate(constant, comparison.Width) == 0;
+
+    /// <summary>
+    /// Nobody else wants the and, or others that are seen later may: then the test takes the place of a comparison, if it is no longer.
+    /// </summary>
+    private static bool IsBestTested(SelectionContext context, IrInstruction and) => context.IsOnlyUse(and)
+        || (!context.IsWanted(and) && ValueFacts.TryConstant(and.Operands[1], out long mask) && mask is > 0 and <= ushort.MaxValue);
+
+    /// <summary>A byte or halfword that is compared with zero and is in no register of its own.</summary>
+    private static bool IsTestOfExtension(SelectionContext context, Comparison comparison, long constant) =>
+        comparison.Condition is IrCondition.Equal or IrCondition.NotEqual && constant == 0
+        && comparison.Left is { Opcode: IrOpcode.ZeroExtend, Width: 8 or 16 } && !context.IsWanted(comparison.Left)
+        && context.Facts.Resolve(comparison.Left) == comparison.Left;
 
     private static bool HasWordBits(SelectionContext context, IrInstruction value) =>
         ValueFacts.TryConstant(value, out long constant) ? constant == (uint)constant : context.Facts.Bits(value) <= 32;
@@ -129,6 +186,11 @@ internal static class ConditionRules
                 TestImmediate(context, comparison, comparison.Width == 32 ? (uint)constant : (ulong)constant);
             else
                 TestRegisters(context, comparison);
+        }
+        else if (isConstant && IsTestOfExtension(context, comparison, constant))
+        {
+            ulong mask = ulong.MaxValue >> (64 - comparison.Left.Width);
+            TestImmediate(context, comparison with { Left = comparison.Left.Operands[0], Width = 32 }, mask);
         }
         else if (isConstant)
         {
@@ -178,7 +240,7 @@ internal static class ConditionRules
     private static void TestImmediate(SelectionContext context, Comparison comparison, ulong mask)
     {
         MachineOperand left = UseLeft(context, comparison);
-        MachineOperand unused = Def(context.NewRegister());
+        MachineOperand unused = context.UnusedResult();
         if (Ppc64Fields.FitsUI16((long)mask))
         {
             context.Emit(AndiRc, unused, left, Immediate((long)mask));
@@ -208,13 +270,13 @@ internal static class ConditionRules
 
     private static void TestRegisters(SelectionContext context, int width, MachineOperand left, MachineOperand right, bool isClean)
     {
-        MachineOperand and = Def(context.NewRegister());
         if (width == 64 || isClean)
         {
-            context.Emit(AndRc, and, left, right);
+            context.Emit(AndRc, context.UnusedResult(), left, right);
             return;
         }
 
+        MachineOperand and = Def(context.NewRegister());
         context.Emit(And, and, left, right);
         context.Emit(Cmplwi, CrField(0), Use(and.Register), Immediate(0));
     }

@@ -63,20 +63,33 @@ internal readonly record struct ExitComparison(
         Int128 highest = lowest + ((Int128)1 << Width) - 1;
         Int128 first = Interpret(unchecked(initial + Offset), isSigned);
         Int128 limit = Interpret(Limit, isSigned);
+        if (Condition == IrCondition.NotEqual)
+            return TryCountToEquality(first, limit, out count);
         Int128 steps = Condition switch
         {
-            IrCondition.NotEqual => (limit - first) % Step == 0 ? (limit - first) / Step : -1,
             IrCondition.UnsignedLess or IrCondition.SignedLess => StepsUp(first, limit),
             IrCondition.UnsignedLessOrEqual or IrCondition.SignedLessOrEqual => StepsUp(first, limit + 1),
             IrCondition.UnsignedGreater or IrCondition.SignedGreater => StepsDown(first, limit),
             IrCondition.UnsignedGreaterOrEqual or IrCondition.SignedGreaterOrEqual => StepsDown(first, limit - 1),
-            IrCondition.None or IrCondition.Equal or IrCondition.Test or IrCondition.TestZero => -1,
+            IrCondition.None or IrCondition.Equal or IrCondition.NotEqual or IrCondition.Test or IrCondition.TestZero => -1,
         };
         Int128 last = first + (steps * Step);
         if (steps < 0 || last < lowest || last > highest)
             return false;
         count = (long)(steps + 1);
         return true;
+    }
+
+    /// <summary>Wherever the value begins, it meets the limit when it has gone the distance, which it may do around the end of the numbers.</summary>
+    private bool TryCountToEquality(Int128 first, Int128 limit, out long count)
+    {
+        Int128 numbers = (Int128)1 << Width;
+        Int128 distance = Step < 0 ? first - limit : limit - first;
+        if (distance < 0)
+            distance += numbers;
+        Int128 step = Int128.Abs(Step);
+        count = (long)((distance / step) + 1);
+        return distance % step == 0 && distance / step < long.MaxValue;
     }
 
     /// <summary>

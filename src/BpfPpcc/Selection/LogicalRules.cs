@@ -14,6 +14,8 @@ internal static class LogicalRules
 {
     public static void SelectAnd(SelectionContext context, IrInstruction value, VirtualRegister result)
     {
+        if (ConditionRules.TrySelectMasked(context, value, 0, result) || ConditionRules.TrySelectMasked(context, value, 1, result))
+            return;
         int index = ValueFacts.ImmediateOperand(value);
         if (index < 0 || !ValueFacts.TryConstant(value.Operands[index], out long constant))
             SelectRegisters(context, value, result, And, Andc);

@@ -31,6 +31,7 @@ internal sealed partial class SelectionContext(
 
     /// <summary>The open block's instructions, last first.</summary>
     private readonly List<MachineInstruction> _reversed = [];
+    private readonly HashSet<int> _unusedResults = [];
     private readonly List<MachineInstruction> _rule = [];
     private readonly MapBase? _mapBase = mapBase;
     private VirtualRegister? _mapBaseRegister;
@@ -104,7 +105,7 @@ internal sealed partial class SelectionContext(
         {
             for (; nextLeaf < _leaves.Count && _leaves[nextLeaf].Before == i + 1; nextLeaf++)
                 instructions.Add(MakeLeaf(_leaves[nextLeaf]));
-            if (!ConditionRules.IsRepeated(_reversed[i], ref comparison))
+            if (!ConditionRules.IsRepeated(this, _reversed[i], ref comparison))
                 instructions.Add(_reversed[i]);
         }
 
@@ -121,6 +122,19 @@ internal sealed partial class SelectionContext(
     }
 
     public VirtualRegister NewRegister() => Result.NewRegister();
+
+    /// <summary>The result of an instruction that is there for what it leaves in CR0.</summary>
+    public MachineOperand UnusedResult()
+    {
+        VirtualRegister register = NewRegister();
+        _unusedResults.Add(register.Number);
+        return MachineOperand.Def(register);
+    }
+
+    /// <summary>Nobody uses the result of the instruction, only what it leaves in CR0.</summary>
+    public bool IsOnlyTest(MachineInstruction instruction) => instruction.Pseudo == MachinePseudo.None && _unusedResults.Count != 0
+        && instruction.Operands.Length > 1 && instruction.Operands[0].Kind == MachineOperandKind.VirtualRegister
+        && _unusedResults.Contains(instruction.Operands[0].Number);
 
     public void Emit(Ppc64Opcode opcode, params MachineOperand[] operands) =>
         _rule.Add(new MachineInstruction(opcode, _position, operands));

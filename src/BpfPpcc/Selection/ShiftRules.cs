@@ -84,9 +84,14 @@ internal static class ShiftRules
     private static MachineOperand UseCount(SelectionContext context, IrInstruction value)
     {
         int countBits = value.Width == 32 ? 5 : 6;
-        IrInstruction count = context.SkipExtensions(SkipMask(context, value), 8);
+        IrInstruction unmasked = SkipMask(context, value);
+        IrInstruction count = context.SkipExtensions(unmasked, 8);
         if (context.Facts.Bits(count) <= countBits)
             return context.Use(count);
+
+        // No more than the low half is looked at.
+        if (unmasked == value.Operands[1] && UnsignedBound.Of(unmasked, 32) < 1UL << countBits)
+            return context.UseLow(unmasked, 32);
         return Use(context.Compute(Rldicl, context.Use(count), Immediate(0), Immediate(64 - countBits)));
     }
 

@@ -199,6 +199,20 @@ public sealed class SelectionPrintTests
             builder.Binary(IrOpcode.And, 64, Arg(builder, 1), builder.Constant(63))));
 
     [Fact]
+    public void A_value_under_a_negated_bit_is_chosen() => AssertSelects(
+        """
+        andi. %v2, %v3, 8
+        isel %v0, 0, %v1, cr0.eq
+        return %v0:r3
+        """,
+        builder =>
+        {
+            IrInstruction bits = builder.Binary(IrOpcode.ShiftRightLogical, 64, Arg(builder, 1), builder.Constant(3));
+            IrInstruction bit = builder.Binary(IrOpcode.And, 64, bits, builder.Constant(1));
+            return builder.Binary(IrOpcode.And, 64, builder.Negate(64, bit), Arg(builder));
+        });
+
+    [Fact]
     public void An_unsigned_division_guards_against_zero() => AssertSelects(
         """
         cmpldi cr0, %v2, 0
