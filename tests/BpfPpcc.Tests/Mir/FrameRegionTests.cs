@@ -1,4 +1,5 @@
 using BpfPpcc.Mir;
+using BpfPpcc.RegisterAllocation;
 using BpfPpcc.Tests.RegisterAllocation;
 using Xunit;
 

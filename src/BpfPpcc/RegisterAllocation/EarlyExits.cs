@@ -1,4 +1,6 @@
-namespace BpfPpcc.Mir;
+using BpfPpcc.Mir;
+
+namespace BpfPpcc.RegisterAllocation;
 
 /// <summary>
 /// Prepares a selected function for a frame that is not set up on its early exits: a machine function comes in and is changed. Short ends
