@@ -27,6 +27,9 @@ internal sealed partial class FunctionGenerator
         ExtendedLoad,
         WordMix,
         LoneShift,
+        MovingAddress,
+        Divisible,
+        ChosenByBit,
     }
 
     private void PatternStatement()
@@ -59,6 +62,9 @@ internal sealed partial class FunctionGenerator
         Pattern.ExtendedLoad => ExtendedLoad(),
         Pattern.WordMix => WordMix(),
         Pattern.LoneShift => LoneShift(),
+        Pattern.MovingAddress => MovingAddress(),
+        Pattern.Divisible => Divisible(),
+        Pattern.ChosenByBit => ChosenByBit(),
     };
 
     /// <summary>A number that the rest of the statement may change, and that nothing else takes until <see cref="Release"/>.</summary>
