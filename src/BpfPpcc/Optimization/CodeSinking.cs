@@ -128,7 +128,7 @@ public static class CodeSinking
             int values = 0;
             foreach (IrInstruction operand in instruction.Operands)
             {
-                if (IsLeaf(operand))
+                if (IrRules.IsLeaf(operand.Opcode))
                     continue;
                 values++;
                 if (leavesLoop && operand.Opcode == IrOpcode.Phi && loops.Depth(operand.Block!) > loops.Depth(place))
@@ -137,9 +137,6 @@ public static class CodeSinking
 
             return leavesLoop || (values == 1 && IsOnOneWay(block, place));
         }
-
-        private static bool IsLeaf(IrInstruction value) => value.Opcode is IrOpcode.Constant or IrOpcode.Undefined or IrOpcode.Argument
-            or IrOpcode.StackAddress or IrOpcode.SymbolAddress;
 
         /// <summary>Not every path from the block comes through the other one.</summary>
         private bool IsOnOneWay(IrBlock block, IrBlock place)
