@@ -37,7 +37,9 @@ internal sealed partial class FunctionGenerator
         if (isBounded)
             JumpIf(Slot.JumpImm(_random.Pick(0xd, 0x1), _random.Coin(), counter, 0, 0), after);
         Emit(_random.Coin() ? Slot.Store(width, pointer, displacement, value) : Slot.Load(width, value, pointer, displacement));
-        if (_random.Chance(40))
+
+        // The way out at the head sees the registers as they were before the loop: nothing else may change them in it.
+        if (!isBounded && _random.Chance(40))
             FixedAccess(at, length, value);
         if (_random.Coin())
             Emit(Slot.Alu(_random.Pick(Add, Xor), _random.Coin(), value, counter));

@@ -34,7 +34,7 @@ public sealed class GccAgreementTests
     {
         TestHost.Require();
         DifferentialTester tester = TesterOf(slot => slot.Opcode == right ? slot with { Opcode = (byte)wrong } : slot);
-        IReadOnlyList<Difference> differences = tester.Test(Units(0, 100), level: 0);
+        IReadOnlyList<Difference> differences = tester.Test(Units(0, 300), level: 0);
         Assert.True(differences.Count > 0, what);
         Difference shrunk = new Shrinker(tester).Shrink(differences[0]);
         string text = DifferenceReport.Text(shrunk);
